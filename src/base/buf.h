@@ -1,5 +1,5 @@
-/* A growing byte buffer with a cap. Failure is sticky: appends after a failed one do nothing, so that
- * a builder checks rc_buf_failed() once at its end. Not thread-safe. */
+/* A growing byte buffer with a cap. Failure is sticky: appends after a failed one do nothing, so
+ * that a builder checks rc_buf_failed() once at its end. Not thread-safe. */
 #ifndef RC_BASE_BUF_H
 #define RC_BASE_BUF_H
 
@@ -17,9 +17,9 @@ typedef struct rc_buf {
     bool failed;
 } rc_buf;
 
-#define RC_BUF_INIT(max_bytes)                                                                     \
-    {                                                                                              \
-        NULL, 0, 0, (max_bytes), false                                                             \
+#define RC_BUF_INIT(max_bytes)         \
+    {                                  \
+        NULL, 0, 0, (max_bytes), false \
     }
 
 void rc_buf_append(rc_buf *b, const void *p, size_t n);

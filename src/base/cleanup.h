@@ -22,11 +22,11 @@ static inline void rc_cleanup_close(const int *fd)
 #define RC_AUTO_CLOSE RC_CLEANUP(rc_cleanup_close)
 
 /* Moves a pointer out of a local that would free it. */
-#define RC_STEAL(p)                                                                                \
-    __extension__({                                                                                \
-        __typeof__(p) rc_stolen_ = (p);                                                            \
-        (p) = NULL;                                                                                \
-        rc_stolen_;                                                                                \
+#define RC_STEAL(p)                     \
+    __extension__({                     \
+        __typeof__(p) rc_stolen_ = (p); \
+        (p) = NULL;                     \
+        rc_stolen_;                     \
     })
 
 #define RC_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))

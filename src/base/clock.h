@@ -21,8 +21,9 @@ int64_t rc_clock_real(void);
  * "…29.12Z"); ns since 1970, may be negative. Returns the length. */
 size_t rc_time_format(char out[RC_TIME_MAX], int64_t ns);
 
-/* Parses RFC 3339 with any offset and any number of decimals (more than nine are cut). Docker's zero
- * time 0001-01-01T00:00:00Z gives 0, as does "". RC_INVALID on anything else, or out of int64's range. */
+/* Parses RFC 3339 with any offset and any number of decimals (more than nine are cut). Docker's
+ * zero time 0001-01-01T00:00:00Z gives 0, as does "". RC_INVALID on anything else, or out of
+ * int64's range. */
 int rc_time_parse(rc_str s, int64_t *ret_ns, rc_error *err);
 
 /* An HTTP Date header (RFC 9110 IMF-fixdate) as seconds since 1970. RC_INVALID otherwise. */

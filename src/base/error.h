@@ -1,6 +1,6 @@
 /* One error type for the whole project: a code that the caller can act on, an errno, and a bounded
- * message for people. Functions that can fail return an rc_code (0 = RC_OK) and take `rc_error *err`
- * last; err may be NULL. Context is wrapped around the message on the way up. */
+ * message for people. Functions that can fail return an rc_code (0 = RC_OK) and take `rc_error
+ * *err` last; err may be NULL. Context is wrapped around the message on the way up. */
 #ifndef RC_BASE_ERROR_H
 #define RC_BASE_ERROR_H
 
@@ -36,9 +36,9 @@ typedef struct rc_error {
     char msg[RC_ERROR_MAX]; /* always terminated; foreign text in it is already escaped */
 } rc_error;
 
-#define RC_ERROR_INIT                                                                              \
-    {                                                                                              \
-        0, 0, ""                                                                                   \
+#define RC_ERROR_INIT \
+    {                 \
+        0, 0, ""      \
     }
 
 /* Sets err (if not NULL) and returns code, so that `return rc_fail(err, …)` reads as one step. */
@@ -51,7 +51,8 @@ int rc_fail_errno(rc_error *err, int code, int errnum, const char *fmt, ...)
 /* Puts "context: " in front of the message and returns err's code (RC_INTERNAL if err is NULL). */
 int rc_error_wrap(rc_error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* The code's name in the lower case with underscores that JSON errors use, as "not_found". Static. */
+/* The code's name in the lower case with underscores that JSON errors use, as "not_found". Static.
+ */
 const char *rc_code_name(int code);
 
 #endif

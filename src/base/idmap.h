@@ -1,6 +1,7 @@
-/* A hash map from 64-digit container IDs (kept as 32 bytes) to fixed-size entries, for 100,000 of them:
- * open addressing over a dense array, so an entry costs its own size plus about 8 bytes. Iteration order
- * is that of the dense array. Pointers to entries are valid until the next add or remove. */
+/* A hash map from 64-digit container IDs (kept as 32 bytes) to fixed-size entries, for 100,000 of
+ * them: open addressing over a dense array, so an entry costs its own size plus about 8 bytes.
+ * Iteration order is that of the dense array. Pointers to entries are valid until the next add or
+ * remove. */
 #ifndef RC_BASE_IDMAP_H
 #define RC_BASE_IDMAP_H
 
@@ -36,8 +37,8 @@ rc_idmap *rc_idmap_free(rc_idmap *m);
 /* NULL if absent. */
 void *rc_idmap_get(const rc_idmap *m, const rc_id *id);
 
-/* The entry, made (zeroed but for its id) if absent; *ret_added (may be NULL) tells. NULL when out of
- * memory, with the map as it was. */
+/* The entry, made (zeroed but for its id) if absent; *ret_added (may be NULL) tells. NULL when out
+ * of memory, with the map as it was. */
 void *rc_idmap_add(rc_idmap *m, const rc_id *id, bool *ret_added);
 
 /* The last entry takes the removed one's place. False if absent. */

@@ -1,6 +1,6 @@
-/* A JSON writer: appends to an rc_buf, puts commas itself, escapes every string so that the result is
- * valid UTF-8 JSON whatever bytes it is given (invalid UTF-8 becomes U+FFFD). No allocation of its own.
- * Parsing is not here: that is wire/'s. */
+/* A JSON writer: appends to an rc_buf, puts commas itself, escapes every string so that the result
+ * is valid UTF-8 JSON whatever bytes it is given (invalid UTF-8 becomes U+FFFD). No allocation of
+ * its own. Parsing is not here: that is wire/'s. */
 #ifndef RC_BASE_JSON_H
 #define RC_BASE_JSON_H
 

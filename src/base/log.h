@@ -1,8 +1,8 @@
-/* The daemon's log: levelled lines with key=value fields to stderr, as text, as JSON, or with journald's
- * <N> priorities. Only the daemon and the CLI log; libraries report through rc_error and callbacks.
- * Field values are escaped here, so callers pass foreign text as it is. Thread-safe: a line is one
- * write(2). A reader of stderr that is gone or slow costs lines, never the daemon (EPIPE, EAGAIN and
- * short writes drop the line and count it). */
+/* The daemon's log: levelled lines with key=value fields to stderr, as text, as JSON, or with
+ * journald's <N> priorities. Only the daemon and the CLI log; libraries report through rc_error and
+ * callbacks. Field values are escaped here, so callers pass foreign text as it is. Thread-safe: a
+ * line is one write(2). A reader of stderr that is gone or slow costs lines, never the daemon
+ * (EPIPE, EAGAIN and short writes drop the line and count it). */
 #ifndef RC_BASE_LOG_H
 #define RC_BASE_LOG_H
 
@@ -23,13 +23,14 @@ void rc_log_set(rc_log *log, enum rc_log_level level, enum rc_log_format format)
 bool rc_log_enabled(const rc_log *log, enum rc_log_level level);
 uint64_t rc_log_dropped(const rc_log *log);
 
-/* journal when stderr is the journal's socket (JOURNAL_STREAM names its device and inode), else text. */
+/* journal when stderr is the journal's socket (JOURNAL_STREAM names its device and inode), else
+ * text. */
 enum rc_log_format rc_log_detect(int fd);
 
-/* rc_logf(log, RC_LOG_INFO, "engine", "connected", "api", "%s", "1.41", "pid", "%d", 7, NULL) would need
- * a format each; instead fields are built with printf into one bounded line:
- * component: static lower-case word; msg is a constant sentence; fields is a printf format of the form
- * "key=%s other=%d" or NULL. For foreign strings use rc_escape_into() in the argument. */
+/* rc_logf(log, RC_LOG_INFO, "engine", "connected", "api", "%s", "1.41", "pid", "%d", 7, NULL) would
+ * need a format each; instead fields are built with printf into one bounded line: component: static
+ * lower-case word; msg is a constant sentence; fields is a printf format of the form "key=%s
+ * other=%d" or NULL. For foreign strings use rc_escape_into() in the argument. */
 void rc_logf(rc_log *log, enum rc_log_level level, const char *component, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 

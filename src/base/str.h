@@ -1,5 +1,5 @@
-/* A borrowed byte string: pointer and length, not necessarily terminated. Owner and lifetime are said
- * by whoever hands it out. */
+/* A borrowed byte string: pointer and length, not necessarily terminated. Owner and lifetime are
+ * said by whoever hands it out. */
 #ifndef RC_BASE_STR_H
 #define RC_BASE_STR_H
 
@@ -46,7 +46,7 @@ static inline bool rc_str_starts(rc_str s, rc_str prefix)
 /* Bytewise order, shorter first: <0, 0, >0. */
 int rc_str_cmp(rc_str a, rc_str b);
 
-/* Does the glob (`*` and `?` only, whole string, linear time: no backtracking blow-up) match? */
+/* Does the glob (`*` and `?` only, whole string, at most glob.len * s.len steps) match? */
 bool rc_glob_match(rc_str glob, rc_str s);
 
 #endif
