@@ -403,7 +403,7 @@ static int check_entries(rc_str r, int kind, size_t *end, rc_error *err)
 
 int rc_record_validate(rc_str r, rc_error *err)
 {
-    size_t end;
+    size_t end = 0;
     int code = check_header(r, err);
     if (!code)
         code = check_array_bounds(r, &end, err);
