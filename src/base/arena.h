@@ -40,7 +40,7 @@ void rc_arena_reset(rc_arena *a);
 rc_arena_mark rc_arena_save(const rc_arena *a);
 void rc_arena_restore(rc_arena *a, rc_arena_mark mark);
 
-/* Bytes handed out since the last reset. */
+/* Bytes handed out since the last reset and not restored, each allocation rounded up to 16. */
 size_t rc_arena_used(const rc_arena *a);
 
 #endif

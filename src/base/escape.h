@@ -15,6 +15,9 @@ void rc_escape(rc_buf *out, rc_str s);
  * it does not fit (size >= 8). Returns out, for use in a printf. */
 char *rc_escape_into(char *out, size_t size, rc_str s);
 
+/* The same, but backslashes stay: for a line whose parts are escaped already. */
+char *rc_escape_rest_into(char *out, size_t size, rc_str s);
+
 /* Terminal columns that escaped text takes (wcwidth rules for wide and combining characters,
  * without the locale). */
 size_t rc_text_width(rc_str escaped);

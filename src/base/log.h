@@ -1,8 +1,8 @@
 /* The daemon's log: levelled lines with key=value fields to stderr, as text, as JSON, or with
  * journald's <N> priorities. Only the daemon and the CLI log; libraries report through rc_error and
- * callbacks. Field values are escaped here, so callers pass foreign text as it is. Thread-safe: a
- * line is one write(2). A reader of stderr that is gone or slow costs lines, never the daemon
- * (EPIPE, EAGAIN and short writes drop the line and count it). */
+ * callbacks. Thread-safe: a line is one write(2). A reader of stderr that is gone or slow costs
+ * lines, never the daemon (EPIPE, EAGAIN and short writes drop the line and count it); SIGPIPE must
+ * be ignored. */
 #ifndef RC_BASE_LOG_H
 #define RC_BASE_LOG_H
 
@@ -27,10 +27,12 @@ uint64_t rc_log_dropped(const rc_log *log);
  * text. */
 enum rc_log_format rc_log_detect(int fd);
 
-/* rc_logf(log, RC_LOG_INFO, "engine", "connected", "api", "%s", "1.41", "pid", "%d", 7, NULL) would
- * need a format each; instead fields are built with printf into one bounded line: component: static
- * lower-case word; msg is a constant sentence; fields is a printf format of the form "key=%s
- * other=%d" or NULL. For foreign strings use rc_escape_into() in the argument. */
+/* One line, cut with "…" at about 1,900 bytes; does nothing on a NULL log; keeps errno.
+ * component: a static lower-case word. fmt: a constant sentence, then key=value fields:
+ *     rc_logf(log, RC_LOG_INFO, "engine", "connected api=%s pid=%d", api, pid);
+ * Foreign strings go through rc_escape_into() in the argument, which makes them unambiguous. As a
+ * net below that, what is still unsafe to print is escaped in the finished line (its backslashes
+ * stay). */
 void rc_logf(rc_log *log, enum rc_log_level level, const char *component, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
