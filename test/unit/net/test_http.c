@@ -11,6 +11,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/listener.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -400,6 +401,38 @@ static void refused(void **state)
     assert_int_equal(r.err.code, RC_CLOSED);
 }
 
+static void over_tcp(void **state)
+{
+    struct fixture *f = *state;
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof(addr);
+    struct record heard = {.f = f}, unheard = {.f = f};
+    char url[64];
+
+    evconnlistener_free(f->listener);
+    f->listener = evconnlistener_new_bind(f->base, on_accept, f, LEV_OPT_CLOSE_ON_FREE, -1,
+                                          (struct sockaddr *)&addr, (int)sizeof(addr));
+    assert_non_null(f->listener);
+    assert_int_equal(
+        getsockname(evconnlistener_get_fd(f->listener), (struct sockaddr *)&addr, &len), 0);
+    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d", ntohs(addr.sin_port));
+    (void)rc_http_free(f->http);
+    rc_http_options options = {.base_url = url};
+    f->http = rc_http_new(f->base, &options, NULL);
+    assert_non_null(f->http);
+    f->answer = whole_answer;
+    f->close = true;
+    run(&heard, (rc_http_request_options){.stream = true});
+    assert_int_equal(heard.outcome, RC_HTTP_COMPLETE);
+    assert_string_equal(heard.body, "hello");
+
+    evconnlistener_free(f->listener);
+    f->listener = NULL;
+    run(&unheard, (rc_http_request_options){.stream = true});
+    assert_int_equal(unheard.outcome, RC_HTTP_REFUSED);
+    assert_int_equal(unheard.err.code, RC_CLOSED);
+}
+
 static void missing_socket(void **state)
 {
     struct fixture *f = *state;
@@ -648,6 +681,7 @@ int main(void)
         CASE(no_bytes_in_time),
         CASE(total_timeout),
         CASE(refused),
+        CASE(over_tcp),
         CASE(missing_socket),
         CASE(bad_options),
         CASE(bad_requests),
