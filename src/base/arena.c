@@ -44,7 +44,7 @@ struct rc_arena {
 
 static struct block *block_new(size_t size)
 {
-    if (size > SIZE_MAX - sizeof(struct block))
+    if (size > PTRDIFF_MAX - sizeof(struct block))
         return NULL;
     struct block *b = malloc(sizeof(*b) + size);
     if (!b)
@@ -122,7 +122,7 @@ static struct block *grow(rc_arena *a, size_t n)
 
 void *rc_arena_alloc(rc_arena *a, size_t n)
 {
-    if (n > SIZE_MAX - ALIGN) {
+    if (n > PTRDIFF_MAX - ALIGN) {
         a->failed = 1;
         return NULL;
     }
