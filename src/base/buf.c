@@ -15,7 +15,7 @@ static bool reserve(rc_buf *b, size_t n)
         return false;
     if (b->data && n <= b->cap - b->len)
         return true;
-    size_t limit = b->max ? b->max : SIZE_MAX - 1;
+    size_t limit = b->max && b->max < PTRDIFF_MAX ? b->max : PTRDIFF_MAX - 1;
     if (b->len > limit || n > limit - b->len) {
         b->failed = true;
         return false;

@@ -10,10 +10,10 @@
 
 #include "base/cleanup.h"
 
-#define NS_PER_MINUTE (60 * RC_NS_PER_SEC)
-#define NS_PER_HOUR   (3600 * RC_NS_PER_SEC)
-
-enum { SECONDS_PER_DAY = 86400 };
+#define NS_PER_MINUTE   (60 * RC_NS_PER_SEC)
+#define NS_PER_HOUR     (3600 * RC_NS_PER_SEC)
+#define SECONDS_PER_DAY INT64_C(86400)
+#define HOURS_PER_DAY   INT64_C(24)
 
 static int64_t read_clock(clockid_t id)
 {
@@ -154,8 +154,8 @@ static bool civil_valid(const struct civil *c)
 
 static int64_t civil_seconds(const struct civil *c)
 {
-    return days_from_civil(c->year, c->month, c->day) * SECONDS_PER_DAY + c->hour * 3600 +
-           c->minute * 60 + c->second;
+    return days_from_civil(c->year, c->month, c->day) * SECONDS_PER_DAY + INT64_C(3600) * c->hour +
+           INT64_C(60) * c->minute + c->second;
 }
 
 /* At most nine decimals count, but any number may stand there. */
@@ -181,7 +181,7 @@ static bool take_offset(rc_str s, size_t *i, int64_t *ret_seconds)
     if (sign == 0 || !take_digits(s, i, 2, &hours) || !take_char(s, i, ':') ||
         !take_digits(s, i, 2, &minutes) || hours > 23 || minutes > 59)
         return false;
-    *ret_seconds = sign * (hours * 3600 + minutes * 60);
+    *ret_seconds = sign * (INT64_C(3600) * hours + INT64_C(60) * minutes);
     return true;
 }
 
@@ -351,14 +351,14 @@ size_t rc_duration_human(char out[RC_TIME_MAX], int64_t ns)
         text = "About an hour";
     else if (hours < 48)
         v = hours, text = "hours";
-    else if (hours < 24 * 7 * 2)
-        v = hours / 24, text = "days";
-    else if (hours < 24 * 30 * 2)
-        v = hours / 24 / 7, text = "weeks";
-    else if (hours < 24 * 365 * 2)
-        v = hours / 24 / 30, text = "months";
+    else if (hours < HOURS_PER_DAY * 7 * 2)
+        v = hours / HOURS_PER_DAY, text = "days";
+    else if (hours < HOURS_PER_DAY * 30 * 2)
+        v = hours / HOURS_PER_DAY / 7, text = "weeks";
+    else if (hours < HOURS_PER_DAY * 365 * 2)
+        v = hours / HOURS_PER_DAY / 30, text = "months";
     else
-        v = ns / NS_PER_HOUR / 24 / 365, text = "years";
+        v = ns / NS_PER_HOUR / HOURS_PER_DAY / 365, text = "years";
     int n = v ? snprintf(out, RC_TIME_MAX, "%lld %s", (long long)v, text)
               : snprintf(out, RC_TIME_MAX, "%s", text);
     return (size_t)n;

@@ -190,11 +190,10 @@ size_t rc_text_width(rc_str escaped)
     size_t width = 0;
     for (size_t i = 0; i < escaped.len;) {
         int32_t c = rc_utf8_next(escaped, &i);
-        if (c < 0x300)
-            width++;
-        else if (in_ranges(width_two, RC_ARRAY_LEN(width_two), (uint32_t)c))
+        bool narrow = c < 0x300; /* quickly, and the byte that is no character */
+        if (!narrow && in_ranges(width_two, RC_ARRAY_LEN(width_two), (uint32_t)c))
             width += 2;
-        else if (!in_ranges(width_zero, RC_ARRAY_LEN(width_zero), (uint32_t)c))
+        else if (narrow || !in_ranges(width_zero, RC_ARRAY_LEN(width_zero), (uint32_t)c))
             width++;
     }
     return width;

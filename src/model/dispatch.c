@@ -1,7 +1,6 @@
-/* The rule table: which label names a container's workload, and where the id, kind and role come from.
- * Changes when the rules do. */
+/* The rule table: which label names a container's workload, and where the id, kind and role come
+ * from. Changes when the rules do. */
 #include "model/dispatch.h"
-
 
 #define COMPOSE_PROJECT RC_STR("com.docker.compose.project")
 #define COMPOSE_SERVICE RC_STR("com.docker.compose.service")

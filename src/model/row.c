@@ -1,5 +1,5 @@
-/* The container row's names, normal form, comparison and copy. Changes when the row gains a field: then
- * normalise (if it is ordered), equal and copy each need it. */
+/* The container row's names, normal form, comparison and copy. Changes when the row gains a field:
+ * then normalise (if it is ordered), equal and copy each need it. */
 #include "model/row.h"
 
 #include <stdlib.h>
@@ -7,11 +7,11 @@
 #include "base/cleanup.h"
 
 static const char *const state_names[RC_STATE_COUNT] = {
-    [RC_STATE_UNKNOWN] = "unknown",       [RC_STATE_PENDING] = "pending",
-    [RC_STATE_CREATED] = "created",       [RC_STATE_RUNNING] = "running",
-    [RC_STATE_PAUSED] = "paused",         [RC_STATE_RESTARTING] = "restarting",
-    [RC_STATE_REMOVING] = "removing",     [RC_STATE_EXITED] = "exited",
-    [RC_STATE_DEAD] = "dead",             [RC_STATE_MISSING] = "missing",
+    [RC_STATE_UNKNOWN] = "unknown",   [RC_STATE_PENDING] = "pending",
+    [RC_STATE_CREATED] = "created",   [RC_STATE_RUNNING] = "running",
+    [RC_STATE_PAUSED] = "paused",     [RC_STATE_RESTARTING] = "restarting",
+    [RC_STATE_REMOVING] = "removing", [RC_STATE_EXITED] = "exited",
+    [RC_STATE_DEAD] = "dead",         [RC_STATE_MISSING] = "missing",
 };
 
 static const char *const health_names[] = {
@@ -28,9 +28,8 @@ static const char *const missing_names[] = {
 };
 
 static const char *const scheme_names[] = {
-    [RC_SCHEME_NONE] = "",         [RC_SCHEME_WORKLOAD] = "workload",
-    [RC_SCHEME_INSTANCE] = "instance", [RC_SCHEME_SITE] = "site",
-    [RC_SCHEME_STACK] = "stack",
+    [RC_SCHEME_NONE] = "",     [RC_SCHEME_WORKLOAD] = "workload", [RC_SCHEME_INSTANCE] = "instance",
+    [RC_SCHEME_SITE] = "site", [RC_SCHEME_STACK] = "stack",
 };
 
 /* Values come out of records too, where any number may stand. */
@@ -127,8 +126,8 @@ void rc_row_init(rc_row *row)
 
 /* ---- normal form ---- */
 
-/* Sorts pointers into the source array; its addresses break ties, so that "the last of equal keys" is
- * well defined whatever qsort does. */
+/* Sorts pointers into the source array; its addresses break ties, so that "the last of equal keys"
+ * is well defined whatever qsort does. */
 static int by_key_then_place(const void *pa, const void *pb)
 {
     const rc_label *a = *(const rc_label *const *)pa;
@@ -192,8 +191,8 @@ static int compare_ports(const void *pa, const void *pb)
     return c ? c : by_number(a->public_port, b->public_port);
 }
 
-/* The engine writes networks and mounts in no stable order: beyond the documented key, the other fields
- * break ties, so that equal sets are equal arrays. */
+/* The engine writes networks and mounts in no stable order: beyond the documented key, the other
+ * fields break ties, so that equal sets are equal arrays. */
 static int compare_networks(const void *pa, const void *pb)
 {
     const rc_netif *a = pa;
@@ -299,11 +298,11 @@ static bool equal_strings(const rc_row *a, const rc_row *b)
 
 static bool equal_scalars(const rc_row *a, const rc_row *b)
 {
-    return a->state == b->state && a->health == b->health &&
-           a->missing_cause == b->missing_cause && a->scheme == b->scheme &&
-           a->has_exit_code == b->has_exit_code && a->exit_code == b->exit_code &&
-           a->oom_killed == b->oom_killed && a->managed == b->managed &&
-           a->partial == b->partial && a->restart_count == b->restart_count && a->pid == b->pid &&
+    return a->state == b->state && a->health == b->health && a->missing_cause == b->missing_cause &&
+           a->scheme == b->scheme && a->has_exit_code == b->has_exit_code &&
+           a->exit_code == b->exit_code && a->oom_killed == b->oom_killed &&
+           a->managed == b->managed && a->partial == b->partial &&
+           a->restart_count == b->restart_count && a->pid == b->pid &&
            a->created_ns == b->created_ns && a->started_ns == b->started_ns &&
            a->finished_ns == b->finished_ns && a->missing_since_ns == b->missing_since_ns;
 }
@@ -373,9 +372,9 @@ static void *copy_array(copier *c, const void *items, uint32_t n, size_t size)
 static void copy_strings(copier *c, rc_row *row)
 {
     rc_str *const all[] = {
-        &row->id,           &row->name,           &row->image,       &row->image_id,
-        &row->command,      &row->engine_state,   &row->network_mode, &row->restart_policy,
-        &row->workload_id,  &row->workload_kind,  &row->workload_role, &row->reservation,
+        &row->id,          &row->name,          &row->image,         &row->image_id,
+        &row->command,     &row->engine_state,  &row->network_mode,  &row->restart_policy,
+        &row->workload_id, &row->workload_kind, &row->workload_role, &row->reservation,
     };
     for (size_t i = 0; i < RC_ARRAY_LEN(all); i++)
         *all[i] = copy_str(c, *all[i]);
