@@ -8,20 +8,10 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "model/change.h"
 #include "model/row.h"
 
 #define RC_CHANGE_VERSION 1
-
-/* Stored: append only. */
-enum rc_change_op { RC_CHANGE_PUT, RC_CHANGE_DEL, RC_CHANGE_OP_COUNT };
-enum rc_change_cause {
-    RC_CAUSE_EVENT,
-    RC_CAUSE_RESYNC,
-    RC_CAUSE_EXPIRED,
-    RC_CAUSE_REGISTRY,
-    RC_CAUSE_CLAIM,
-    RC_CAUSE_COUNT
-};
 
 typedef struct rc_change {
     enum rc_change_op op;

@@ -55,6 +55,7 @@ unsigned rc_merge_needs(enum rc_action action, bool known, enum rc_health health
     case RC_ACTION_DESTROY:
     case RC_ACTION_PRUNE:
     case RC_ACTION_IGNORED:
+    case RC_ACTION_COUNT:
         break;
     }
     return 0;

@@ -34,11 +34,15 @@ enum rc_action {
     RC_ACTION_CONNECT, /* network */
     RC_ACTION_DISCONNECT,
     RC_ACTION_PRUNE,
-    RC_ACTION_INIT,   /* (init) */
-    RC_ACTION_IGNORED /* exec_*, attach, detach, resize, top, copy, archive-path, extract-to-dir,
+    RC_ACTION_INIT,    /* (init) */
+    RC_ACTION_IGNORED, /* exec_*, attach, detach, resize, top, copy, archive-path, extract-to-dir,
                          export, commit, checkpoint, (cleanup, sync, exec_died, mount, unmount): say
                          nothing of the row */
+    RC_ACTION_COUNT
 };
+
+/* The action's word as metrics show it ("die", "health_status", …, "other", "ignored"). Static. */
+const char *rc_action_name(enum rc_action action);
 
 typedef struct rc_event {
     enum rc_event_type type;
