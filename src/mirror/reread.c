@@ -1,8 +1,10 @@
-/* One entry a container in an ID map, threaded newest first through a list. A take walks that list:
- * with all of 10,000 containers waiting that is microseconds, once a request. */
+/* One entry a container in an ID map. Those that want a list and those that want an inspect are
+ * each threaded through a queue of their own, newest first, so that 100,000 that wait for an
+ * inspect do not stand in the way of the few that wait for a list. */
 #include "mirror/reread.h"
 
 #include <stdlib.h>
+#include <sys/queue.h>
 
 #include "base/cleanup.h"
 #include "mirror/merge.h"
@@ -11,14 +13,18 @@
 static const int ladder_ms[] = {50, 100, 200, 400, 800, 1600, 2000};
 #define LADDER ((int)RC_ARRAY_LEN(ladder_ms))
 
+#define KINDS 2 /* enum rc_reread_kind */
+
 typedef struct node {
-    struct node *newer, *older;
+    TAILQ_ENTRY(node) queued[KINDS];
     rc_id id;
-    bool want[2]; /* by enum rc_reread_kind */
-    bool out[2];  /* in flight */
-    int64_t due[2];
+    bool want[KINDS]; /* then it stands in that queue */
+    bool out[KINDS];  /* in flight */
+    int64_t due[KINDS];
     int attempt;
 } node;
+
+TAILQ_HEAD(node_queue, node);
 
 typedef struct entry {
     rc_id id;
@@ -27,8 +33,8 @@ typedef struct entry {
 
 struct rc_reread {
     rc_idmap *map;
-    node *newest, *oldest;
-    size_t inspects; /* in flight */
+    struct node_queue queues[KINDS]; /* the newest first */
+    size_t inspects;                 /* in flight */
 };
 
 rc_reread *rc_reread_new(void)
@@ -37,6 +43,8 @@ rc_reread *rc_reread_new(void)
 
     if (!r)
         return NULL;
+    for (int k = 0; k < KINDS; k++)
+        TAILQ_INIT(&r->queues[k]);
     r->map = rc_idmap_new(sizeof(entry));
     return r->map ? r : rc_reread_free(r);
 }
@@ -59,20 +67,6 @@ static node *find(const rc_reread *r, const rc_id *id)
     return e ? e->node : NULL;
 }
 
-static void unlink_node(rc_reread *r, node *n)
-{
-    *(n->newer ? &n->newer->older : &r->newest) = n->older;
-    *(n->older ? &n->older->newer : &r->oldest) = n->newer;
-}
-
-static void link_newest(rc_reread *r, node *n)
-{
-    n->newer = NULL;
-    n->older = r->newest;
-    *(r->newest ? &r->newest->newer : &r->oldest) = n;
-    r->newest = n;
-}
-
 static node *add(rc_reread *r, const rc_id *id)
 {
     node *n = calloc(1, sizeof(*n));
@@ -84,18 +78,37 @@ static node *add(rc_reread *r, const rc_id *id)
     }
     n->id = *id;
     e->node = n;
-    link_newest(r, n);
     return n;
 }
 
-static void want(node *n, enum rc_reread_kind kind, int64_t due)
+static void want(rc_reread *r, node *n, enum rc_reread_kind kind, int64_t due)
 {
     /* Coalescing counts from the first event: a busy container must not put its re-read off for
      * ever. */
     if (n->want[kind] && n->due[kind] <= due)
         return;
+    if (!n->want[kind])
+        TAILQ_INSERT_HEAD(&r->queues[kind], n, queued[kind]);
     n->want[kind] = true;
     n->due[kind] = due;
+}
+
+static void unwant(rc_reread *r, node *n, enum rc_reread_kind kind)
+{
+    if (n->want[kind])
+        TAILQ_REMOVE(&r->queues[kind], n, queued[kind]);
+    n->want[kind] = false;
+}
+
+/* Its event is the newest of all. */
+static void move_ahead(rc_reread *r, node *n)
+{
+    for (int k = 0; k < KINDS; k++) {
+        if (!n->want[k])
+            continue;
+        TAILQ_REMOVE(&r->queues[k], n, queued[k]);
+        TAILQ_INSERT_HEAD(&r->queues[k], n, queued[k]);
+    }
 }
 
 bool rc_reread_want(rc_reread *r, const rc_id *id, unsigned needs, int64_t now_ns)
@@ -104,41 +117,40 @@ bool rc_reread_want(rc_reread *r, const rc_id *id, unsigned needs, int64_t now_n
 
     if (!(needs & (RC_NEED_LIST | RC_NEED_INSPECT)))
         return true;
-    if (!n)
-        n = add(r, id);
-    else {
-        unlink_node(r, n);
-        link_newest(r, n);
-    }
-    if (!n)
+    if (n)
+        move_ahead(r, n);
+    else if (!(n = add(r, id)))
         return false;
     n->attempt = 0;
     if (needs & RC_NEED_LIST)
-        want(n, RC_REREAD_LIST, now_ns + RC_REREAD_COALESCE_NS);
+        want(r, n, RC_REREAD_LIST, now_ns + RC_REREAD_COALESCE_NS);
     if (needs & RC_NEED_INSPECT)
-        want(n, RC_REREAD_INSPECT, now_ns);
+        want(r, n, RC_REREAD_INSPECT, now_ns);
     return true;
 }
 
-static bool due(const node *n, enum rc_reread_kind kind, int64_t now_ns)
+/* One answer at a time: of two that cross, neither could be told to be the newer one. */
+static bool may_go(const node *n)
 {
-    return n->want[kind] && !n->out[kind] && n->due[kind] <= now_ns;
+    return !n->out[RC_REREAD_LIST] && !n->out[RC_REREAD_INSPECT];
 }
 
-static void take(node *n, enum rc_reread_kind kind)
+static void take(rc_reread *r, node *n, enum rc_reread_kind kind)
 {
-    n->want[kind] = false;
+    unwant(r, n, kind);
     n->out[kind] = true;
 }
 
 size_t rc_reread_take_list(rc_reread *r, int64_t now_ns, rc_id *ids, size_t max)
 {
     size_t count = 0;
+    node *next = NULL;
 
-    for (node *n = r->newest; n && count < max; n = n->older) {
-        if (!due(n, RC_REREAD_LIST, now_ns))
+    for (node *n = TAILQ_FIRST(&r->queues[RC_REREAD_LIST]); n && count < max; n = next) {
+        next = TAILQ_NEXT(n, queued[RC_REREAD_LIST]);
+        if (n->due[RC_REREAD_LIST] > now_ns || !may_go(n))
             continue;
-        take(n, RC_REREAD_LIST);
+        take(r, n, RC_REREAD_LIST);
         ids[count++] = n->id;
     }
     return count;
@@ -146,12 +158,15 @@ size_t rc_reread_take_list(rc_reread *r, int64_t now_ns, rc_id *ids, size_t max)
 
 bool rc_reread_take_inspect(rc_reread *r, int64_t now_ns, rc_id *id)
 {
+    node *n = NULL;
+
     if (r->inspects >= RC_REREAD_INSPECT_MAX)
         return false;
-    for (node *n = r->newest; n; n = n->older) {
-        if (!due(n, RC_REREAD_INSPECT, now_ns))
+    TAILQ_FOREACH(n, &r->queues[RC_REREAD_INSPECT], queued[RC_REREAD_INSPECT])
+    {
+        if (n->due[RC_REREAD_INSPECT] > now_ns || !may_go(n))
             continue;
-        take(n, RC_REREAD_INSPECT);
+        take(r, n, RC_REREAD_INSPECT);
         r->inspects++;
         *id = n->id;
         return true;
@@ -163,22 +178,20 @@ static void forget(rc_reread *r, node *n)
 {
     if (n->out[RC_REREAD_INSPECT])
         r->inspects--;
-    unlink_node(r, n);
+    unwant(r, n, RC_REREAD_LIST);
+    unwant(r, n, RC_REREAD_INSPECT);
     rc_idmap_remove(r->map, &n->id);
     free(n);
 }
 
-static void retry(node *n, enum rc_reread_kind kind, enum rc_reread_outcome outcome, int64_t now_ns)
+static void retry(rc_reread *r, node *n, enum rc_reread_kind kind, enum rc_reread_outcome outcome,
+                  int64_t now_ns)
 {
-    int rung = n->attempt < LADDER ? n->attempt : LADDER - 1;
-    bool exhausted = n->attempt >= LADDER;
-
     if (n->attempt < LADDER)
-        n->attempt++;
-    if (outcome == RC_REREAD_CONTRADICTS && exhausted)
-        want(n, RC_REREAD_INSPECT, now_ns);
-    else
-        want(n, kind, now_ns + ladder_ms[rung] * INT64_C(1000000));
+        want(r, n, kind, now_ns + ladder_ms[n->attempt++] * INT64_C(1000000));
+    else if (outcome == RC_REREAD_CONTRADICTS)
+        want(r, n, RC_REREAD_INSPECT, now_ns);
+    /* What has failed that often is left to the next full list. */
 }
 
 bool rc_reread_done(rc_reread *r, const rc_id *id, enum rc_reread_kind kind,
@@ -193,8 +206,8 @@ bool rc_reread_done(rc_reread *r, const rc_id *id, enum rc_reread_kind kind,
     if (kind == RC_REREAD_INSPECT)
         r->inspects--;
     if (outcome != RC_REREAD_SETTLED)
-        retry(n, kind, outcome, now_ns);
-    for (int k = 0; k < 2; k++)
+        retry(r, n, kind, outcome, now_ns);
+    for (int k = 0; k < KINDS; k++)
         if (n->want[k] || n->out[k])
             return false;
     forget(r, n);
@@ -216,8 +229,8 @@ void rc_reread_drop(rc_reread *r, const rc_id *id)
 
 void rc_reread_clear(rc_reread *r)
 {
-    while (r->newest)
-        forget(r, r->newest);
+    while (rc_idmap_count(r->map) > 0)
+        forget(r, ((entry *)rc_idmap_at(r->map, rc_idmap_count(r->map) - 1))->node);
 }
 
 size_t rc_reread_count(const rc_reread *r)
@@ -225,17 +238,20 @@ size_t rc_reread_count(const rc_reread *r)
     return rc_idmap_count(r->map);
 }
 
-int64_t rc_reread_next(const rc_reread *r)
+int64_t rc_reread_next(const rc_reread *r, enum rc_reread_kind kind, int64_t now_ns)
 {
     int64_t next = INT64_MAX;
+    const node *n = NULL;
 
-    for (const node *n = r->newest; n; n = n->older)
-        for (int k = 0; k < 2; k++) {
-            if (!n->want[k] || n->out[k] || n->due[k] >= next)
-                continue;
-            if (k == RC_REREAD_INSPECT && r->inspects >= RC_REREAD_INSPECT_MAX)
-                continue;
-            next = n->due[k];
-        }
+    if (kind == RC_REREAD_INSPECT && r->inspects >= RC_REREAD_INSPECT_MAX)
+        return next;
+    TAILQ_FOREACH(n, &r->queues[kind], queued[kind])
+    {
+        if (!may_go(n) || n->due[kind] >= next)
+            continue;
+        next = n->due[kind];
+        if (next <= now_ns)
+            break;
+    }
     return next;
 }

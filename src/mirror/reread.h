@@ -26,7 +26,7 @@ enum rc_reread_kind { RC_REREAD_LIST, RC_REREAD_INSPECT };
 enum rc_reread_outcome {
     RC_REREAD_SETTLED,     /* the answer holds (a 404 is one, too) */
     RC_REREAD_CONTRADICTS, /* it still shows what was before the event */
-    RC_REREAD_FAILED,      /* no answer, or a 5xx */
+    RC_REREAD_FAILED,      /* no answer, or a 5xx: asked again, but not for ever */
 };
 
 rc_reread *rc_reread_new(void); /* NULL when out of memory */
@@ -59,7 +59,8 @@ void rc_reread_clear(rc_reread *r);
 
 size_t rc_reread_count(const rc_reread *r);
 
-/* When the next take can give something; INT64_MAX: never, as things stand. */
-int64_t rc_reread_next(const rc_reread *r);
+/* When the next take of this kind can give something (of what is due already at now_ns, any such
+ * time); INT64_MAX: never, as things stand. A container has one request out at a time. */
+int64_t rc_reread_next(const rc_reread *r, enum rc_reread_kind kind, int64_t now_ns);
 
 #endif

@@ -32,12 +32,12 @@ static void test_coalesced_newest_first(void **state)
     assert_true(rc_reread_want(r, &b, RC_NEED_LIST, 5 * MS));
     assert_true(rc_reread_want(r, &a, RC_NEED_LIST, 19 * MS)); /* not put off by a second event */
     assert_int_equal(rc_reread_count(r), 2);
-    assert_true(rc_reread_next(r) == 20 * MS);
+    assert_true(rc_reread_next(r, RC_REREAD_LIST, 0) == 20 * MS);
     assert_int_equal(rc_reread_take_list(r, 19 * MS, ids, 4), 0);
     assert_int_equal(rc_reread_take_list(r, 25 * MS, ids, 4), 2);
     assert_true(rc_id_eq(&ids[0], &a) && rc_id_eq(&ids[1], &b));
     assert_int_equal(rc_reread_take_list(r, 99 * MS, ids, 4), 0); /* in flight */
-    assert_true(rc_reread_next(r) == INT64_MAX);
+    assert_true(rc_reread_next(r, RC_REREAD_LIST, 0) == INT64_MAX);
     /* An event while in flight owes another one. */
     assert_true(rc_reread_want(r, &b, RC_NEED_LIST, 30 * MS));
     assert_true(rc_reread_done(r, &a, RC_REREAD_LIST, RC_REREAD_SETTLED, 31 * MS));
@@ -61,7 +61,7 @@ static void test_ladder_ends_in_inspect(void **state)
     assert_int_equal(rc_reread_take_list(r, now, &got, 1), 1);
     for (size_t i = 0; i < sizeof(pauses) / sizeof(pauses[0]); i++) {
         assert_false(rc_reread_done(r, &a, RC_REREAD_LIST, RC_REREAD_CONTRADICTS, now));
-        assert_true(rc_reread_next(r) == now + pauses[i] * MS);
+        assert_true(rc_reread_next(r, RC_REREAD_LIST, 0) == now + pauses[i] * MS);
         now += pauses[i] * MS;
         assert_false(rc_reread_take_inspect(r, now, &got));
         assert_int_equal(rc_reread_take_list(r, now, &got, 1), 1);
@@ -70,6 +70,45 @@ static void test_ladder_ends_in_inspect(void **state)
     assert_int_equal(rc_reread_take_list(r, now + 9999 * MS, &got, 1), 0);
     assert_true(rc_reread_take_inspect(r, now, &got));
     assert_true(rc_reread_done(r, &a, RC_REREAD_INSPECT, RC_REREAD_SETTLED, now));
+    rc_reread_free(r);
+}
+
+static void test_failures_end(void **state)
+{
+    rc_reread *r = rc_reread_new();
+    rc_id a = id_of(1), got;
+    int64_t now = 0;
+    int asked = 0;
+
+    (void)state;
+    rc_reread_want(r, &a, RC_NEED_INSPECT, 0);
+    do {
+        assert_true(rc_reread_take_inspect(r, now, &got));
+        assert_true(++asked < 20);
+        now += 2000 * MS;
+    } while (!rc_reread_done(r, &a, RC_REREAD_INSPECT, RC_REREAD_FAILED, now - 2000 * MS));
+    assert_int_equal(asked, 8);
+    assert_false(rc_reread_pending(r, &a));
+    rc_reread_free(r);
+}
+
+/* Answers that cross could not be told which is newer. */
+static void test_one_request_a_container(void **state)
+{
+    rc_reread *r = rc_reread_new();
+    rc_id a = id_of(1), got;
+
+    (void)state;
+    rc_reread_want(r, &a, RC_NEED_LIST | RC_NEED_INSPECT, 0);
+    assert_true(rc_reread_take_inspect(r, 0, &got));
+    assert_int_equal(rc_reread_take_list(r, 999 * MS, &got, 1), 0);
+    assert_true(rc_reread_next(r, RC_REREAD_LIST, 0) == INT64_MAX);
+    assert_false(rc_reread_done(r, &a, RC_REREAD_INSPECT, RC_REREAD_SETTLED, 0));
+    assert_int_equal(rc_reread_take_list(r, 999 * MS, &got, 1), 1);
+    rc_reread_want(r, &a, RC_NEED_INSPECT, 999 * MS);
+    assert_false(rc_reread_take_inspect(r, 999 * MS, &got));
+    assert_false(rc_reread_done(r, &a, RC_REREAD_LIST, RC_REREAD_SETTLED, 999 * MS));
+    assert_true(rc_reread_take_inspect(r, 999 * MS, &got));
     rc_reread_free(r);
 }
 
@@ -85,10 +124,10 @@ static void test_newer_event_ends_the_ladder(void **state)
         rc_reread_done(r, &a, RC_REREAD_LIST, RC_REREAD_CONTRADICTS, 0);
     }
     rc_reread_want(r, &a, RC_NEED_LIST, 100 * MS);
-    assert_true(rc_reread_next(r) == 120 * MS);
+    assert_true(rc_reread_next(r, RC_REREAD_LIST, 0) == 120 * MS);
     rc_reread_take_list(r, 120 * MS, &got, 1);
     rc_reread_done(r, &a, RC_REREAD_LIST, RC_REREAD_CONTRADICTS, 120 * MS);
-    assert_true(rc_reread_next(r) == 170 * MS); /* the first rung again */
+    assert_true(rc_reread_next(r, RC_REREAD_LIST, 0) == 170 * MS); /* the first rung again */
     rc_reread_free(r);
 }
 
@@ -110,7 +149,7 @@ static void test_inspects_are_capped(void **state)
         assert_true(rc_id_eq(&got, &expected));
     }
     assert_false(rc_reread_take_inspect(r, 99, &got));
-    assert_true(rc_reread_next(r) == INT64_MAX);
+    assert_true(rc_reread_next(r, RC_REREAD_INSPECT, 0) == INT64_MAX);
     rc_reread_drop(r, &got); /* gone with its request in flight: the place is free again */
     assert_true(rc_reread_take_inspect(r, 99, &got));
     assert_false(rc_reread_done(r, &got, RC_REREAD_INSPECT, RC_REREAD_FAILED, 99));
@@ -177,6 +216,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_coalesced_newest_first),
         cmocka_unit_test(test_ladder_ends_in_inspect),
+        cmocka_unit_test(test_failures_end),
+        cmocka_unit_test(test_one_request_a_container),
         cmocka_unit_test(test_newer_event_ends_the_ladder),
         cmocka_unit_test(test_inspects_are_capped),
         cmocka_unit_test(test_nothing_is_forgotten),
