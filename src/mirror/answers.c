@@ -66,7 +66,9 @@ void rc_answer_some(rc_mirror *m, rc_moment now, rc_flight *f, const rc_observat
         rc_reread_done(m->reread, &id, RC_REREAD_LIST, RC_REREAD_SETTLED, now.mono_ns);
         return;
     }
-    if (rc_answer_contradicts(e, obs)) {
+    /* In the end an inspect decides; where there is none, the list has the last word. */
+    bool last_word = !m->options.inspect && rc_reread_exhausted(m->reread, &id);
+    if (rc_answer_contradicts(e, obs) && !last_word) {
         rc_reread_done(m->reread, &id, RC_REREAD_LIST, RC_REREAD_CONTRADICTS, now.mono_ns);
         return;
     }
@@ -126,8 +128,23 @@ static void on_inspect(rc_mirror *m, rc_moment now, const rc_flight *f, const rc
         return;
     bool aged = e->aged;
     e->aged = false;
-    if (rc_rows_take(m, e, obs, f, now, owed, RC_CAUSE_EVENT, &taken))
-        e->distrust = aged && !taken.changed;
+    /* Not behind any event: what it shows otherwise than expected has changed again since. */
+    rc_observation as_list = *obs;
+    as_list.source = RC_SOURCE_LIST;
+    if (!owed || rc_answer_contradicts(e, &as_list))
+        rc_table_expect(m, e, NULL);
+    if (!rc_rows_take(m, e, obs, f, now, owed, RC_CAUSE_EVENT, &taken))
+        return;
+    e->distrust = aged && !taken.changed;
+    rc_event ahead = {.action = taken.existence ? RC_ACTION_OTHER
+                                                : rc_merge_expected(taken.before, obs->row.state),
+                      .name = RC_STR_EMPTY,
+                      .network = RC_STR_EMPTY,
+                      .network_type = RC_STR_EMPTY};
+    if (ahead.action == RC_ACTION_OTHER)
+        return;
+    rc_table_expect(m, e, &ahead);
+    rc_answer_want(m, id, RC_NEED_LIST, now);
 }
 
 void rc_mirror_inspected(rc_mirror *m, rc_moment now, uint64_t token, enum rc_answer answer,

@@ -75,11 +75,11 @@ static void on_container(rc_mirror *m, const rc_event *ev, rc_moment now)
     if (has_row && ev->action != RC_ACTION_DESTROY && !e->gone && !rc_rows_get(m, e, &row))
         return;
     rc_merge_context c = {.listed = m->listed, .gone = e && e->gone};
-    if (e) {
-        c.confirmed = e->confirmed;
+    /* That there is no such container, the last full list has confirmed. */
+    c.confirmed = has_row ? e->confirmed : m->absence;
+    if (e)
         c.last_event_ns = e->last_event_ns;
-    }
-    unsigned needs = rc_merge_needs(ev->action, has_row, row.health);
+    unsigned needs = rc_merge_needs(ev->action, has_row ? &row : NULL);
     enum rc_event_fate fate = rc_merge_fate(&c, has_row ? &row : NULL, ev);
     if (fate == RC_FATE_IGNORE) {
         rc_stat_add(m->stats, RC_STAT_EVENTS_IGNORED, 1);
@@ -117,7 +117,9 @@ static void on_network(rc_mirror *m, const rc_event *ev, rc_moment now)
         rc_stat_add(m->stats, RC_STAT_EVENTS_IGNORED, 1);
         return;
     }
-    unsigned needs = rc_merge_needs(ev->action, true, RC_HEALTH_NONE);
+    unsigned needs = RC_NEED_LIST | RC_NEED_VERIFY;
+    if (ev->action != RC_ACTION_CONNECT && ev->action != RC_ACTION_DISCONNECT)
+        needs = 0;
     bool old = surely_before_lists(m, ev) && (!m->listed || ev->time_ns <= e->confirmed.sent_ns);
     if (!old)
         touch(m, e);

@@ -22,9 +22,9 @@ static enum rc_state proven_state(enum rc_action action)
     }
 }
 
-unsigned rc_merge_needs(enum rc_action action, bool known, enum rc_health health)
+unsigned rc_merge_needs(enum rc_action action, const rc_row *row)
 {
-    unsigned first = known ? 0 : RC_NEED_LIST | RC_NEED_INSPECT;
+    unsigned first = row ? 0 : RC_NEED_LIST | RC_NEED_INSPECT;
 
     switch (action) {
     case RC_ACTION_CREATE:
@@ -39,8 +39,10 @@ unsigned rc_merge_needs(enum rc_action action, bool known, enum rc_health health
         return RC_NEED_LIST | RC_NEED_INSPECT | RC_NEED_VERIFY;
     case RC_ACTION_PAUSE:
     case RC_ACTION_UNPAUSE:
-        /* The engine stops probing a paused container and says so nowhere but in inspect. */
-        if (health != RC_HEALTH_NONE)
+        /* The engine stops probing a paused container and says so nowhere but in inspect. And what
+         * was not running before has been started by an event that we do not know. */
+        if (row && (row->health != RC_HEALTH_NONE ||
+                    row->state != (action == RC_ACTION_PAUSE ? RC_STATE_RUNNING : RC_STATE_PAUSED)))
             first |= RC_NEED_INSPECT;
         return first | RC_NEED_LIST | RC_NEED_VERIFY;
     case RC_ACTION_STOP:
@@ -283,6 +285,17 @@ bool rc_merge_contradicts(const rc_expectation *e, const rc_observation *obs)
     default:
         return false;
     }
+}
+
+enum rc_action rc_merge_expected(enum rc_state before, enum rc_state after)
+{
+    if (before == after)
+        return RC_ACTION_OTHER;
+    if (after == RC_STATE_PAUSED)
+        return RC_ACTION_PAUSE;
+    if (after == RC_STATE_RUNNING && before == RC_STATE_PAUSED)
+        return RC_ACTION_UNPAUSE;
+    return after == RC_STATE_EXITED ? RC_ACTION_DIE : RC_ACTION_OTHER;
 }
 
 bool rc_merge_missing(rc_row *row, enum rc_missing cause, int64_t now_ns)

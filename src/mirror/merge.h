@@ -44,8 +44,9 @@ enum rc_need {
         4, /* the list may answer with what was before: compare with rc_merge_contradicts */
 };
 
-/* The needs of an event of this action, for a row with or without a health check. */
-unsigned rc_merge_needs(enum rc_action action, bool known, enum rc_health health);
+/* The needs of an event of this action, given the row as it was before; NULL where there is none.
+ */
+unsigned rc_merge_needs(enum rc_action action, const rc_row *row);
 
 /* Applies what the event proves to the row, which must be as stored (or, for a container not seen
  * before, as rc_merge_first_sight made it). Strings are borrowed from the event. Returns whether
@@ -69,6 +70,10 @@ typedef struct rc_expectation {
     rc_str network; /* CONNECT, DISCONNECT: the network's ID */
     rc_str network_type; /* its driver: null and host networks give no address */
 } rc_expectation;
+
+/* What lists have to show once an inspect has shown this change of state: an inspect can run ahead
+ * of the event, and lists lag behind both. RC_ACTION_OTHER: nothing. */
+enum rc_action rc_merge_expected(enum rc_state before, enum rc_state after);
 
 /* Does a list's answer still show what was before the event? Inspect is never behind an event, so
  * an inspect contradicts nothing. */

@@ -32,6 +32,10 @@
 /* Differences that wait a second to prove themselves drift; beyond, they count as drift at once. */
 #define RC_MIRROR_SUSPECTS_MAX 1024
 
+/* Containers that each full list has inspected, in turn, though nothing speaks against them: the
+ * loss of a death and of the start behind it shows nowhere else. */
+#define RC_MIRROR_AUDIT 8
+
 /* Lists of single ids that may be under way at a time. */
 #define RC_MIRROR_SOME_MAX 2
 

@@ -99,12 +99,13 @@ struct rc_mirror {
     rc_backoff backoff;
 
     /* resync */
-    bool listed;         /* a full list of this connection was committed */
-    bool verify;         /* inspect all of the first list: nobody watched for too long */
-    unsigned lists;      /* committed on this connection */
-    uint32_t list_no;    /* of the full list under way or last */
-    int64_t list_due_ns; /* monotonic */
-    bool list_again;     /* asked for while one was under way */
+    bool listed;          /* a full list of this connection was committed */
+    bool verify;          /* inspect all of the first list: nobody watched for too long */
+    unsigned lists;       /* committed on this connection */
+    uint32_t list_no;     /* of the full list under way or last */
+    int64_t list_due_ns;  /* monotonic */
+    rc_confirmed absence; /* by the last full list, of whom it did not name */
+    bool list_again;      /* asked for while one was under way */
     rc_backoff list_backoff;
     bool networks_due;
     int64_t networks_retry_ns;
@@ -119,6 +120,7 @@ struct rc_mirror {
     rc_fifo graves;       /* tombstones, by the monotonic clock */
     int64_t live_ns;      /* time that was spent synced */
     int64_t live_from_ns; /* monotonic: since when more of it passes; -1: it stands still */
+    size_t audited;       /* place in the table up to which the last audit came */
     uint64_t forgot_seq;  /* of the newest tombstone that had to go early */
 };
 

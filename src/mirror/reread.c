@@ -219,6 +219,13 @@ bool rc_reread_pending(const rc_reread *r, const rc_id *id)
     return find(r, id) != NULL;
 }
 
+bool rc_reread_exhausted(const rc_reread *r, const rc_id *id)
+{
+    const node *n = find(r, id);
+
+    return n && n->attempt >= LADDER;
+}
+
 void rc_reread_drop(rc_reread *r, const rc_id *id)
 {
     node *n = find(r, id);

@@ -51,6 +51,10 @@ bool rc_reread_done(rc_reread *r, const rc_id *id, enum rc_reread_kind kind,
 /* Is a re-read of the container owed or in flight? */
 bool rc_reread_pending(const rc_reread *r, const rc_id *id);
 
+/* Has it been asked for as often as there are pauses, with an answer that contradicted each time?
+ */
+bool rc_reread_exhausted(const rc_reread *r, const rc_id *id);
+
 /* The container is gone: an answer still in flight finds nobody. */
 void rc_reread_drop(rc_reread *r, const rc_id *id);
 

@@ -153,8 +153,12 @@ void rc_resync_element(rc_mirror *m, rc_moment now, const rc_flight *f, const rc
         overtaken(m, now, e, &id, obs);
         return;
     }
-    if (rc_answer_contradicts(e, obs))
-        return; /* its own re-read goes on asking */
+    if (rc_answer_contradicts(e, obs)) {
+        /* Its own re-read goes on asking, unless it was lost with a connection. */
+        if (!rc_reread_pending(m->reread, &id))
+            rc_answer_want(m, &id, RC_NEED_LIST | RC_NEED_INSPECT, now);
+        return;
+    }
     if (!e && !(e = rc_table_add(m, &id)))
         return;
     e->list_no = m->list_no;
@@ -194,11 +198,29 @@ static void sweep(rc_mirror *m, rc_moment now, const rc_flight *f)
     }
 }
 
+/* In the order of the table, which removals stir a little: everybody's turn comes all the same. */
+static void audit(rc_mirror *m, rc_moment now)
+{
+    size_t n = rc_idmap_count(m->table);
+    int wanted = 0;
+    for (size_t i = 0; i < n && i < 64 * RC_MIRROR_AUDIT && wanted < RC_MIRROR_AUDIT; i++) {
+        m->audited = m->audited + 1 < n ? m->audited + 1 : 0;
+        const rc_entry *e = rc_idmap_at(m->table, m->audited);
+        if (!e->has_row || e->state == RC_STATE_MISSING || rc_reread_pending(m->reread, &e->id))
+            continue;
+        rc_answer_want(m, &e->id, RC_NEED_INSPECT, now);
+        wanted++;
+    }
+}
+
 void rc_resync_complete(rc_mirror *m, rc_moment now, const rc_flight *f)
 {
     sweep(m, now, f);
+    if (!connecting(m))
+        audit(m, now);
     if (m->failed)
         return;
+    m->absence = (rc_confirmed){f->sent_ns, rc_engine_clock_latest(&m->clock, now.real_ns)};
     m->lists++;
     m->listed = true;
     m->verify = false;
