@@ -15,6 +15,7 @@
 #include "world.h"
 
 static const world_plan calm = {.churn_ns = 5 * RC_NS_PER_SEC,
+                                .delay_ns = 3 * RC_NS_PER_MS,
                                 .local_clock = true,
                                 .inspect = true,
                                 .lag_percent = 60,
@@ -66,6 +67,15 @@ static void test_failing_requests_and_silent_changes(void **state)
     (void)state;
     plan.fail_percent = 20;
     plan.silent_percent = 30;
+    run(plan, no_drift);
+}
+
+/* Lists run far ahead of the events: nothing of that is drift. */
+static void test_a_slow_stream(void **state)
+{
+    world_plan plan = calm;
+    (void)state;
+    plan.delay_ns = 200 * RC_NS_PER_MS;
     run(plan, no_drift);
 }
 
@@ -132,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_calm),
         cmocka_unit_test(test_failing_requests_and_silent_changes),
+        cmocka_unit_test(test_a_slow_stream),
         cmocka_unit_test(test_cuts),
         cmocka_unit_test(test_lost_events),
         cmocka_unit_test(test_everything_at_once),

@@ -229,7 +229,7 @@ static void emit(world *w, cont *c, enum rc_action action)
                      .exit_code = v->exit_code,
                      .name = v->name,
                      .time_ns = engine_now(w),
-                     .deliver_ns = w->now.mono_ns + (int64_t)rnd(w, 3 * MS)};
+                     .deliver_ns = w->now.mono_ns + (int64_t)rnd(w, (uint64_t)w->plan.delay_ns)};
     if (chance(w, w->plan.invert_percent))
         ev.time_ns -= (int64_t)rnd(w, 2 * MS);
     if (w->n_ring < QUEUE)

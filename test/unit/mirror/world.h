@@ -14,6 +14,7 @@ typedef struct world world;
 typedef struct world_plan {
     uint64_t seed;
     int64_t churn_ns; /* how long the engine changes things */
+    int64_t delay_ns; /* how late an event may come */
     int drop_percent; /* events lost on the way */
     int drop_total;   /* but no more than so many (0: as percent says) */
     int dup_percent;
