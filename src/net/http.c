@@ -58,12 +58,14 @@ struct rc_http_call {
     bool added;   /* curl has it */
     bool waiting; /* on the queue of those that start */
     bool doomed;  /* on the queue of those that stop */
+    bool batched; /* on the list of those that the read in progress gave bytes */
     bool headers_done;
     bool ended; /* no callback but on_done from here on */
     enum stop stop;
     char curl_error[CURL_ERROR_SIZE];
     TAILQ_ENTRY(rc_http_call) all_link;
     TAILQ_ENTRY(rc_http_call) queue_link; /* starting or stopping, never both */
+    TAILQ_ENTRY(rc_http_call) batch_link;
 };
 
 TAILQ_HEAD(call_list, rc_http_call);
@@ -85,6 +87,7 @@ struct rc_http {
     struct call_list calls;
     struct call_list starting;
     struct call_list stopping;
+    struct call_list batch;
     unsigned count;
     unsigned depth; /* event handlers of this client on the stack */
     bool dying;
@@ -159,15 +162,24 @@ static enum rc_http_outcome explain(const rc_http_call *call, CURLcode result, r
             *p = '?';
 
     switch ((int)result) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+        outcome = RC_HTTP_REFUSED;
+        code = RC_CLOSED;
+        break;
     case CURLE_COULDNT_CONNECT:
         (void)curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &errnum);
         outcome = RC_HTTP_REFUSED;
         code = errnum == EACCES || errnum == EPERM ? RC_PERM : RC_CLOSED;
         break;
     case CURLE_RECV_ERROR:
-        /* curl has no code of its own for a malformed chunk. */
+        /* curl has no code of its own for a malformed chunk, nor for a certificate of ours that TLS
+         * 1.3's peer refuses after the handshake. */
         if (strstr(text, "chunked-encoding")) {
             code = RC_PROTOCOL;
+            break;
+        }
+        if (strstr(text, " alert ")) {
+            code = RC_PERM;
             break;
         }
         outcome = RC_HTTP_CLOSED_EARLY;
@@ -232,6 +244,8 @@ static void finish(rc_http_call *call, CURLcode result)
         TAILQ_REMOVE(&http->starting, call, queue_link);
     if (call->doomed)
         TAILQ_REMOVE(&http->stopping, call, queue_link);
+    if (call->batched)
+        TAILQ_REMOVE(&http->batch, call, batch_link);
     TAILQ_REMOVE(&http->calls, call, all_link);
     http->count--;
     call->options.on_done(call, &report, call->options.arg);
@@ -319,6 +333,19 @@ static void reap(rc_http *http)
     }
 }
 
+/* Nothing frees a request on the way: that is finish()'s, which no callback reaches. */
+static void end_batches(rc_http *http)
+{
+    rc_http_call *call;
+
+    while ((call = TAILQ_FIRST(&http->batch))) {
+        TAILQ_REMOVE(&http->batch, call, batch_link);
+        call->batched = false;
+        if (!call->stop)
+            call->options.on_batch(call, call->options.arg);
+    }
+}
+
 static void drive(rc_http *http, curl_socket_t fd, int what)
 {
     int running;
@@ -326,6 +353,7 @@ static void drive(rc_http *http, curl_socket_t fd, int what)
     enter(http);
     if (curl_multi_socket_action(http->multi, fd, what, &running) != CURLM_OK)
         doom_all(http, STOP_BROKEN);
+    end_batches(http);
     reap(http);
     leave(http);
 }
@@ -524,6 +552,10 @@ static size_t on_curl_body(char *bytes, size_t size, size_t n, void *arg)
     if (call->ended || call->stop)
         return CURL_WRITEFUNC_ERROR;
     heard(call);
+    if (n && call->options.on_batch && !call->batched) {
+        TAILQ_INSERT_TAIL(&call->http->batch, call, batch_link);
+        call->batched = true;
+    }
     if (n && call->options.on_body && call->options.on_body(call, bytes, n, call->options.arg))
         doom(call, STOP_BY_BODY);
     return call->stop ? CURL_WRITEFUNC_ERROR : n;
@@ -639,6 +671,7 @@ rc_http *rc_http_new(struct event_base *base, const rc_http_options *options, rc
     TAILQ_INIT(&http->calls);
     TAILQ_INIT(&http->starting);
     TAILQ_INIT(&http->stopping);
+    TAILQ_INIT(&http->batch);
     if (!set_up_client(http, options)) {
         (void)rc_fail(err, RC_NOMEM, "cannot set up the HTTP client");
         destroy(http);
@@ -661,6 +694,9 @@ static int check_request(const rc_http *http, const rc_http_request_options *o, 
         return rc_fail(err, RC_INVALID, "a GET has no body");
     if (o->stream && o->total_timeout_ms)
         return rc_fail(err, RC_INVALID, "a stream has no total timeout");
+    if (o->read_max && (o->read_max < RC_HTTP_READ_MIN || o->read_max > RC_HTTP_READ_MAX))
+        return rc_fail(err, RC_INVALID, "reads of %u bytes are not between %d and %d", o->read_max,
+                       RC_HTTP_READ_MIN, RC_HTTP_READ_MAX);
     if (http->count >= RC_HTTP_REQUESTS_MAX)
         return rc_fail(err, RC_FULL, "%d HTTP requests are under way", RC_HTTP_REQUESTS_MAX);
     return RC_OK;
@@ -715,6 +751,8 @@ static bool set_up_connection(CURL *easy, const rc_http_request_options *o)
            !curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
            !curl_easy_setopt(easy, CURLOPT_USERAGENT, "rollcall/" ROLLCALL_VERSION) &&
            !curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) &&
+           !curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
+                             o->read_max ? (long)o->read_max : (long)RC_HTTP_READ_USUAL) &&
            !curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_timeout_ms) &&
            !curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)o->total_timeout_ms) &&
            !curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, o->stream ? 1L : 0L) &&
@@ -779,4 +817,19 @@ void rc_http_cancel(rc_http_call *call)
 {
     if (call)
         doom(checked(call, CALL_MAGIC), STOP_CANCELLED);
+}
+
+int rc_http_limit_idle(rc_http_call *call, uint32_t ms, rc_error *err)
+{
+    (void)checked(call, CALL_MAGIC);
+    if (ms == 0)
+        return rc_fail(err, RC_INVALID, "an idle timeout of 0 is none");
+    if (!call->idle_timer)
+        call->idle_timer = new_event(call->http, -1, 0, on_idle_timeout, call);
+    if (!call->idle_timer)
+        return rc_fail(err, RC_NOMEM, "cannot set up a timer");
+    call->options.idle_timeout_ms = ms;
+    if (call->headers_done)
+        heard(call);
+    return RC_OK;
 }
