@@ -2,6 +2,7 @@
 #include "engine/endpoint.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -70,15 +71,19 @@ static int copy(char **out, const char *s, rc_error *err)
     return RC_OK;
 }
 
-/* NULL where the environment tells of none. The caller frees it. */
-static int config_dir(const rc_endpoint_options *o, char **out, rc_error *err)
+/* The docker CLI's folder; RC_NOTFOUND where the environment tells of none. */
+static int config_dir(const rc_endpoint_options *o, char out[PATH_MAX], rc_error *err)
 {
     const char *dir = from_env(o, "DOCKER_CONFIG");
     const char *home = from_env(o, "HOME");
+    const char *who = dir ? "DOCKER_CONFIG" : "HOME";
 
-    if (dir || !home)
-        return copy(out, dir, err);
-    return asprintf(out, "%s/.docker", home) < 0 ? out_of_memory(err) : RC_OK;
+    if (!dir && !home)
+        return rc_fail(err, RC_NOTFOUND, "neither DOCKER_CONFIG nor HOME is set");
+    int n = snprintf(out, PATH_MAX, "%s%s", dir ? dir : home, dir ? "" : "/.docker");
+    if (n < 0 || n >= PATH_MAX)
+        return rc_fail(err, RC_INVALID, "%s: the path is too long", who);
+    return RC_OK;
 }
 
 /* ---- Who says where ---- */
@@ -91,8 +96,7 @@ static int load_context(struct source *s, const char *dir, const char *name, con
     (void)snprintf(s->who, sizeof(s->who), "%s \"%s\"", said_by,
                    rc_escape_into(shown, sizeof(shown), rc_str_c(name)));
     if (!dir)
-        return rc_fail(err, RC_INVALID, "%s: neither DOCKER_CONFIG nor HOME says where it is",
-                       s->who);
+        return rc_fail(err, RC_INVALID, "%s: neither DOCKER_CONFIG nor HOME is set", s->who);
     if (rc_context_load(dir, name, &s->context, err) != RC_OK)
         return rc_error_wrap(err, "%s", s->who);
     s->value = s->context.host;
@@ -102,20 +106,21 @@ static int load_context(struct source *s, const char *dir, const char *name, con
 
 static int find_context(const rc_endpoint_options *o, struct source *s, rc_error *err)
 {
-    RC_AUTO_FREE char *dir = NULL;
+    char dir[PATH_MAX];
     RC_AUTO_FREE char *current = NULL;
     const char *name = from_env(o, "DOCKER_CONTEXT");
     const char *said_by = name ? "DOCKER_CONTEXT" : "the docker CLI's current context";
-    int rc = config_dir(o, &dir, err);
+    int found = config_dir(o, dir, err);
+    int rc = found == RC_NOTFOUND ? RC_OK : found;
 
-    if (rc == RC_OK && !name && dir) {
+    if (found == RC_OK && !name) {
         rc = rc_context_current(dir, &current, err);
         name = current;
     }
     if (rc != RC_OK)
         return rc;
     if (name && strcmp(name, "default") != 0)
-        return load_context(s, dir, name, said_by, err);
+        return load_context(s, found == RC_OK ? dir : NULL, name, said_by, err);
     s->value = "unix://" USUAL_SOCKET;
     (void)snprintf(s->who, sizeof(s->who), "the usual socket");
     return RC_OK;
@@ -165,13 +170,13 @@ static int take_file(const char *dir, const char *file, bool demanded, char **ou
 static int take_env_files(const rc_endpoint_options *o, rc_endpoint *e, rc_error *err)
 {
     const char *cert_path = from_env(o, "DOCKER_CERT_PATH");
-    RC_AUTO_FREE char *dir = NULL;
-    int rc = cert_path ? copy(&dir, cert_path, err) : config_dir(o, &dir, err);
+    char usual[PATH_MAX];
+    int found = cert_path ? RC_OK : config_dir(o, usual, err);
+    const char *dir = cert_path ? cert_path : usual;
 
-    if (rc != RC_OK || !dir)
-        return rc;
-    if (!e->no_verify)
-        rc = take_file(dir, "ca.pem", cert_path, &e->ca, err);
+    if (found != RC_OK)
+        return found == RC_NOTFOUND ? RC_OK : found;
+    int rc = e->no_verify ? RC_OK : take_file(dir, "ca.pem", cert_path, &e->ca, err);
     if (rc == RC_OK && !is_set(o->tls_cert)) {
         rc = take_file(dir, "cert.pem", cert_path, &e->cert, err);
         if (rc == RC_OK)
