@@ -151,8 +151,13 @@ static enum rc_http_outcome explain(const rc_http_call *call, CURLcode result, r
         (void)rc_fail(err, stops[call->stop].code, "%s", stops[call->stop].msg);
         return stops[call->stop].outcome;
     }
-    if (result == CURLE_OK)
-        return RC_HTTP_COMPLETE;
+    if (result == CURLE_OK) {
+        if (call->headers_done)
+            return RC_HTTP_COMPLETE;
+        /* For curl, headers that break off are an answer without a body. */
+        (void)rc_fail(err, RC_CLOSED, "the connection ended within the response's headers");
+        return RC_HTTP_CLOSED_EARLY;
+    }
 
     /* curl quotes the peer here and there. */
     (void)snprintf(text, sizeof(text), "%s",

@@ -329,6 +329,26 @@ static void closed_without_an_answer(void **state)
     assert_int_equal(r.header_calls, 0);
 }
 
+static void cut_in_the_headers(void **state)
+{
+    struct fixture *f = *state;
+    char answer[sizeof(whole_answer)];
+
+    f->answer = answer;
+    f->close = true;
+    for (size_t n = 1; n < sizeof(whole_answer) - sizeof("hello"); n += 7) {
+        struct record r = {.f = f};
+        memcpy(answer, whole_answer, n);
+        answer[n] = '\0';
+        f->accepted = 0;
+        f->seen_len = 0;
+        run(&r, (rc_http_request_options){.stream = true});
+        assert_int_equal(r.outcome, RC_HTTP_CLOSED_EARLY);
+        assert_int_equal(r.header_calls, 0);
+        assert_int_equal(r.done_status, 0);
+    }
+}
+
 static void a_clean_end_of_a_stream(void **state)
 {
     struct fixture *f = *state;
@@ -675,6 +695,7 @@ int main(void)
         CASE(chunks_a_byte_at_a_time),
         CASE(cut_in_mid_chunk),
         CASE(closed_without_an_answer),
+        CASE(cut_in_the_headers),
         CASE(a_clean_end_of_a_stream),
         CASE(malformed_answers),
         CASE(no_headers_in_time),
