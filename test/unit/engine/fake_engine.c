@@ -230,6 +230,14 @@ void fake_answer_hello(struct fake *f)
                                                  "{\"ID\":\"I\",\"ServerVersion\":\"\"}"});
 }
 
+void fake_send(struct fake *f, const char *bytes)
+{
+    struct fake_connection *c = TAILQ_LAST(&f->connections, fake_connection_list);
+
+    assert_non_null(c);
+    bufferevent_write(c->bev, bytes, strlen(bytes));
+}
+
 struct rc_engine_options fake_options(const char *version)
 {
     /* Long: what is not meant to time out never does. */

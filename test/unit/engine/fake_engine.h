@@ -47,7 +47,7 @@ struct fake {
     int n_requests;
     int n_connections; /* ever */
     uint64_t seed;
-    TAILQ_HEAD(, fake_connection) connections;
+    TAILQ_HEAD(fake_connection_list, fake_connection) connections;
     rc_endpoint *endpoint;
     rc_engine *engine;
 };
@@ -68,6 +68,9 @@ void fake_answer(struct fake *f, struct fake_answer a);
 void fake_answer_hello(struct fake *f);
 void fake_forget_answers(struct fake *f);
 
+/* Says more on the connection that was opened last. */
+void fake_send(struct fake *f, const char *bytes);
+
 /* The client of the fake; version: NULL or pinned. */
 struct rc_engine_options fake_options(const char *version);
 void fake_client(struct fake *f, rc_engine_options options);
@@ -79,7 +82,7 @@ void fake_stop(struct fake *f);
 /* Runs what is ready. */
 void fake_drain(struct fake *f);
 
-/* A capture's bytes, terminated; freed by fake_tear_down's caller never: by test_free. */
+/* A capture's bytes, terminated, with room for eight more; test_free it. */
 char *fake_capture(const char *name, size_t *ret_len);
 
 /* "HTTP/1.1 <status>\r\n…" around a body with its length; test_free it. */
