@@ -11,9 +11,9 @@
 /* Bytes of an error's body that are read: its message is cut to far fewer. */
 #define ERROR_BODY_MAX ((size_t)16 * 1024)
 
-/* More events of one read share a batch; a request's reads stay small, so that a large list takes
- * turns with the stream. */
-#define STREAM_READ_MAX (256 * 1024)
+/* Many events of a burst share a batch; a request's turns stay short, so that a large list leaves
+ * the stream its own. */
+#define STREAM_TURN_MAX (256 * 1024)
 
 static rc_engine_call *checked(void *arg)
 {
@@ -269,7 +269,7 @@ int rc_call_request(rc_engine_call *call, const char *path, rc_error *err)
         .connect_timeout_ms = engine->connect_ms,
         .header_timeout_ms = stream ? engine->stream_header_ms : engine->request_ms,
         .idle_timeout_ms = stream ? 0 : engine->request_ms,
-        .read_max = stream ? STREAM_READ_MAX : 0,
+        .turn_max = stream ? STREAM_TURN_MAX : 0,
         .on_headers = on_headers,
         .on_body = on_body,
         .on_batch = on_batch,

@@ -22,10 +22,10 @@ struct event_base;
 /* The longest unix socket path, in bytes, without the terminator. */
 #define RC_HTTP_UNIX_PATH_MAX 107
 
-/* See rc_http_request_options.read_max. */
-#define RC_HTTP_READ_MIN   1024
-#define RC_HTTP_READ_USUAL (16 * 1024)
-#define RC_HTTP_READ_MAX   (512 * 1024)
+/* See rc_http_request_options.turn_max. */
+#define RC_HTTP_TURN_MIN   1024
+#define RC_HTTP_TURN_USUAL (16 * 1024)
+#define RC_HTTP_TURN_MAX   (512 * 1024)
 
 /* A header value longer than this many bytes is reported cut to it. */
 #define RC_HTTP_VALUE_MAX 127
@@ -85,9 +85,9 @@ typedef struct rc_http_request_options {
     uint32_t idle_timeout_ms;    /* from whole headers on, no byte for so long; 0 none */
     uint32_t total_timeout_ms;   /* start to end; 0 none; must be 0 on a stream */
     bool stream;                 /* a connection of its own, closed behind it */
-    uint32_t read_max;           /* bytes of a plain connection that are read and handed out before
-                                    any other event gets its turn, RC_HTTP_READ_MIN to
-                                    RC_HTTP_READ_MAX; 0: RC_HTTP_READ_USUAL */
+    uint32_t turn_max;           /* bytes that are handed out, give or take a read of the socket,
+                                    before other events get their turn; RC_HTTP_TURN_MIN to
+                                    RC_HTTP_TURN_MAX, 0: RC_HTTP_TURN_USUAL */
 
     /* Each may be NULL, except on_done. arg is handed to all of them. From inside any of them every
      * function of this header may be called. */
