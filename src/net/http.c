@@ -58,12 +58,16 @@ struct rc_http_call {
     bool added;   /* curl has it */
     bool waiting; /* on the queue of those that start */
     bool doomed;  /* on the queue of those that stop */
+    bool turning; /* on the list of those that this turn gave bytes */
+    bool paused;
+    uint32_t turn; /* bytes of this turn */
     bool headers_done;
     bool ended; /* no callback but on_done from here on */
     enum stop stop;
     char curl_error[CURL_ERROR_SIZE];
     TAILQ_ENTRY(rc_http_call) all_link;
     TAILQ_ENTRY(rc_http_call) queue_link; /* starting or stopping, never both */
+    TAILQ_ENTRY(rc_http_call) turn_link;
 };
 
 TAILQ_HEAD(call_list, rc_http_call);
@@ -81,10 +85,12 @@ struct rc_http {
     CURLM *multi;
     struct event *timer;
     struct event *deferred;
+    struct event *resume; /* those that are paused: a timer, so that the loop looks around first */
     LIST_HEAD(, watched_socket) sockets;
     struct call_list calls;
     struct call_list starting;
     struct call_list stopping;
+    struct call_list turning;
     unsigned count;
     unsigned depth; /* event handlers of this client on the stack */
     bool dying;
@@ -148,8 +154,13 @@ static enum rc_http_outcome explain(const rc_http_call *call, CURLcode result, r
         (void)rc_fail(err, stops[call->stop].code, "%s", stops[call->stop].msg);
         return stops[call->stop].outcome;
     }
-    if (result == CURLE_OK)
-        return RC_HTTP_COMPLETE;
+    if (result == CURLE_OK) {
+        if (call->headers_done)
+            return RC_HTTP_COMPLETE;
+        /* For curl, headers that break off are an answer without a body. */
+        (void)rc_fail(err, RC_CLOSED, "the connection ended within the response's headers");
+        return RC_HTTP_CLOSED_EARLY;
+    }
 
     /* curl quotes the peer here and there. */
     (void)snprintf(text, sizeof(text), "%s",
@@ -159,15 +170,24 @@ static enum rc_http_outcome explain(const rc_http_call *call, CURLcode result, r
             *p = '?';
 
     switch ((int)result) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+        outcome = RC_HTTP_REFUSED;
+        code = RC_CLOSED;
+        break;
     case CURLE_COULDNT_CONNECT:
         (void)curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &errnum);
         outcome = RC_HTTP_REFUSED;
         code = errnum == EACCES || errnum == EPERM ? RC_PERM : RC_CLOSED;
         break;
     case CURLE_RECV_ERROR:
-        /* curl has no code of its own for a malformed chunk. */
+        /* curl has no code of its own for a malformed chunk, nor for a certificate of ours that TLS
+         * 1.3's peer refuses after the handshake. */
         if (strstr(text, "chunked-encoding")) {
             code = RC_PROTOCOL;
+            break;
+        }
+        if (strstr(text, " alert ")) {
+            code = RC_PERM;
             break;
         }
         outcome = RC_HTTP_CLOSED_EARLY;
@@ -255,6 +275,8 @@ static void destroy(rc_http *http)
         event_free(http->timer);
     if (http->deferred)
         event_free(http->deferred);
+    if (http->resume)
+        event_free(http->resume);
     free(http->unix_path);
     free(http->base_url);
     free(http->ca_file);
@@ -270,8 +292,9 @@ static void tear_down(rc_http *http)
 
     http->depth++; /* a callback that frees the client again must find it busy */
     doom_all(http, STOP_CANCELLED);
+    /* The analyzer does not see that finish() takes the request off its lists. */
     while ((call = TAILQ_FIRST(&http->calls)))
-        finish(call, CURLE_OK);
+        finish(call, CURLE_OK); /* NOLINT(clang-analyzer-unix.Malloc) */
     destroy(http);
 }
 
@@ -319,6 +342,23 @@ static void reap(rc_http *http)
     }
 }
 
+/* finish(), which no callback reaches, thus never meets a request that is still on the list. */
+static void end_turns(rc_http *http)
+{
+    const struct timeval at_once = {0, 0};
+    rc_http_call *call;
+
+    while ((call = TAILQ_FIRST(&http->turning))) {
+        TAILQ_REMOVE(&http->turning, call, turn_link);
+        call->turning = false;
+        call->turn = 0;
+        if (call->paused && evtimer_add(http->resume, &at_once) != 0)
+            doom(call, STOP_BROKEN);
+        if (!call->stop && call->options.on_batch)
+            call->options.on_batch(call, call->options.arg);
+    }
+}
+
 static void drive(rc_http *http, curl_socket_t fd, int what)
 {
     int running;
@@ -326,6 +366,7 @@ static void drive(rc_http *http, curl_socket_t fd, int what)
     enter(http);
     if (curl_multi_socket_action(http->multi, fd, what, &running) != CURLM_OK)
         doom_all(http, STOP_BROKEN);
+    end_turns(http);
     reap(http);
     leave(http);
 }
@@ -432,7 +473,32 @@ static void on_deferred(evutil_socket_t fd, short what, void *arg)
         start(call);
     }
     while ((call = TAILQ_FIRST(&http->stopping)))
-        finish(call, CURLE_OK);
+        finish(call, CURLE_OK); /* NOLINT(clang-analyzer-unix.Malloc): as in tear_down */
+    leave(http);
+}
+
+/* Hands out what curl had read already when it was paused; it then reads on by a timer of its own.
+ */
+static void resume(rc_http_call *call)
+{
+    if (curl_easy_pause(call->easy, CURLPAUSE_CONT) != CURLE_OK)
+        doom(call, STOP_BROKEN);
+    call->paused = false; /* only now: no pause while curl ends one */
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *arg)
+{
+    rc_http *http = checked(arg, HTTP_MAGIC);
+    rc_http_call *call;
+
+    (void)fd, (void)what;
+    enter(http);
+    TAILQ_FOREACH(call, &http->calls, all_link)
+    {
+        if (call->paused && !call->stop)
+            resume(call);
+    }
+    end_turns(http);
     leave(http);
 }
 
@@ -516,6 +582,21 @@ static size_t on_curl_header(char *line, size_t size, size_t n, void *arg)
     return n;
 }
 
+/* curl reads on for as long as there are bytes, be it for seconds: only a pause stops it. */
+static void count_turn(rc_http_call *call, size_t n)
+{
+    if (!call->turning) {
+        TAILQ_INSERT_TAIL(&call->http->turning, call, turn_link);
+        call->turning = true;
+    }
+    call->turn += (uint32_t)n;
+    if (call->paused || call->turn < call->options.turn_max)
+        return;
+    call->paused = true;
+    if (curl_easy_pause(call->easy, CURLPAUSE_RECV) != CURLE_OK)
+        doom(call, STOP_BROKEN);
+}
+
 static size_t on_curl_body(char *bytes, size_t size, size_t n, void *arg)
 {
     rc_http_call *call = checked(arg, CALL_MAGIC);
@@ -524,6 +605,7 @@ static size_t on_curl_body(char *bytes, size_t size, size_t n, void *arg)
     if (call->ended || call->stop)
         return CURL_WRITEFUNC_ERROR;
     heard(call);
+    count_turn(call, n);
     if (n && call->options.on_body && call->options.on_body(call, bytes, n, call->options.arg))
         doom(call, STOP_BY_BODY);
     return call->stop ? CURL_WRITEFUNC_ERROR : n;
@@ -608,7 +690,9 @@ static bool set_up_client(rc_http *http, const rc_http_options *o)
     http->multi = curl_multi_init();
     http->timer = new_event(http, -1, 0, on_timer, http);
     http->deferred = new_event(http, -1, 0, on_deferred, http);
-    return http->multi && http->timer && http->deferred && copy(&http->unix_path, o->unix_path) &&
+    http->resume = new_event(http, -1, 0, on_resume, http);
+    return http->multi && http->timer && http->deferred && http->resume &&
+           copy(&http->unix_path, o->unix_path) &&
            copy(&http->base_url, o->base_url ? o->base_url : "http://localhost") &&
            copy(&http->ca_file, o->ca_file) && copy(&http->cert_file, o->cert_file) &&
            copy(&http->key_file, o->key_file) &&
@@ -639,6 +723,7 @@ rc_http *rc_http_new(struct event_base *base, const rc_http_options *options, rc
     TAILQ_INIT(&http->calls);
     TAILQ_INIT(&http->starting);
     TAILQ_INIT(&http->stopping);
+    TAILQ_INIT(&http->turning);
     if (!set_up_client(http, options)) {
         (void)rc_fail(err, RC_NOMEM, "cannot set up the HTTP client");
         destroy(http);
@@ -661,6 +746,9 @@ static int check_request(const rc_http *http, const rc_http_request_options *o, 
         return rc_fail(err, RC_INVALID, "a GET has no body");
     if (o->stream && o->total_timeout_ms)
         return rc_fail(err, RC_INVALID, "a stream has no total timeout");
+    if (o->turn_max && (o->turn_max < RC_HTTP_TURN_MIN || o->turn_max > RC_HTTP_TURN_MAX))
+        return rc_fail(err, RC_INVALID, "turns of %u bytes are not between %d and %d", o->turn_max,
+                       RC_HTTP_TURN_MIN, RC_HTTP_TURN_MAX);
     if (http->count >= RC_HTTP_REQUESTS_MAX)
         return rc_fail(err, RC_FULL, "%d HTTP requests are under way", RC_HTTP_REQUESTS_MAX);
     return RC_OK;
@@ -707,6 +795,11 @@ static bool set_up_url(const rc_http *http, CURL *easy, const char *path)
            (!http->unix_path || !curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, http->unix_path));
 }
 
+static uint32_t turn_max(const rc_http_request_options *o)
+{
+    return o->turn_max ? o->turn_max : RC_HTTP_TURN_USUAL;
+}
+
 static bool set_up_connection(CURL *easy, const rc_http_request_options *o)
 {
     return !curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) &&
@@ -715,6 +808,7 @@ static bool set_up_connection(CURL *easy, const rc_http_request_options *o)
            !curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
            !curl_easy_setopt(easy, CURLOPT_USERAGENT, "rollcall/" ROLLCALL_VERSION) &&
            !curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) &&
+           !curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)turn_max(o)) &&
            !curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_timeout_ms) &&
            !curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)o->total_timeout_ms) &&
            !curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, o->stream ? 1L : 0L) &&
@@ -762,6 +856,7 @@ rc_http_call *rc_http_request(rc_http *http, const rc_http_request_options *opti
     call->options = *options;
     call->options.path = NULL;
     call->options.body = RC_STR_EMPTY;
+    call->options.turn_max = turn_max(options);
     if (!set_up_call(call, options)) {
         (void)rc_fail(err, RC_NOMEM, "cannot set up an HTTP request");
         free_call(call);
@@ -779,4 +874,19 @@ void rc_http_cancel(rc_http_call *call)
 {
     if (call)
         doom(checked(call, CALL_MAGIC), STOP_CANCELLED);
+}
+
+int rc_http_limit_idle(rc_http_call *call, uint32_t ms, rc_error *err)
+{
+    (void)checked(call, CALL_MAGIC);
+    if (ms == 0)
+        return rc_fail(err, RC_INVALID, "an idle timeout of 0 is none");
+    if (!call->idle_timer)
+        call->idle_timer = new_event(call->http, -1, 0, on_idle_timeout, call);
+    if (!call->idle_timer)
+        return rc_fail(err, RC_NOMEM, "cannot set up a timer");
+    call->options.idle_timeout_ms = ms;
+    if (call->headers_done)
+        heard(call);
+    return RC_OK;
 }

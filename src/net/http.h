@@ -22,6 +22,11 @@ struct event_base;
 /* The longest unix socket path, in bytes, without the terminator. */
 #define RC_HTTP_UNIX_PATH_MAX 107
 
+/* See rc_http_request_options.turn_max. */
+#define RC_HTTP_TURN_MIN   1024
+#define RC_HTTP_TURN_USUAL (16 * 1024)
+#define RC_HTTP_TURN_MAX   (512 * 1024)
+
 /* A header value longer than this many bytes is reported cut to it. */
 #define RC_HTTP_VALUE_MAX 127
 
@@ -50,7 +55,8 @@ enum rc_http_outcome {
     RC_HTTP_COMPLETE = 0, /* the whole response came; on a stream: the peer ended it cleanly */
     RC_HTTP_CLOSED_EARLY, /* the peer closed before the response was whole: RC_CLOSED */
     RC_HTTP_TIMED_OUT,    /* one of the four timeouts passed: RC_TIMEOUT */
-    RC_HTTP_REFUSED, /* no connection: nobody listens, no such socket (RC_CLOSED), or RC_PERM */
+    RC_HTTP_REFUSED, /* no connection: nobody listens, no such socket, no such host (RC_CLOSED),
+                        or RC_PERM */
     RC_HTTP_ABORTED, /* on_body, rc_http_cancel or rc_http_free called it off: RC_CANCELLED */
     RC_HTTP_FAILED,  /* anything else: see the error */
 };
@@ -79,13 +85,20 @@ typedef struct rc_http_request_options {
     uint32_t idle_timeout_ms;    /* from whole headers on, no byte for so long; 0 none */
     uint32_t total_timeout_ms;   /* start to end; 0 none; must be 0 on a stream */
     bool stream;                 /* a connection of its own, closed behind it */
+    uint32_t turn_max;           /* bytes that are handed out, give or take a read of the socket,
+                                    before other events get their turn; RC_HTTP_TURN_MIN to
+                                    RC_HTTP_TURN_MAX, 0: RC_HTTP_TURN_USUAL */
 
-    /* Each may be NULL, except on_done. arg is handed to all three. From inside any of them every
+    /* Each may be NULL, except on_done. arg is handed to all of them. From inside any of them every
      * function of this header may be called. */
     /* Once, before any body, when the final (not 1xx) headers are whole. */
     void (*on_headers)(rc_http_call *call, const rc_http_headers *headers, void *arg);
     /* Bytes as they come, n > 0, borrowed. Non-zero aborts the request. */
     int (*on_body)(rc_http_call *call, const char *bytes, size_t n, void *arg);
+    /* After the on_body calls that one read of the socket led to, unless the request was called off
+     * in one of them: a chunked body is handed out chunk by chunk, and this is where a batch ends.
+     */
+    void (*on_batch)(rc_http_call *call, void *arg);
     /* Exactly once for every request that was started, always last; call dies as it returns. */
     void (*on_done)(rc_http_call *call, const rc_http_result *result, void *arg);
     void *arg;
@@ -112,5 +125,11 @@ rc_http_call *rc_http_request(rc_http *http, const rc_http_request_options *opti
  * the event loop. Does nothing to a request that is ending already. NULL is fine. Loop thread only.
  */
 void rc_http_cancel(rc_http_call *call);
+
+/* From here on the request times out when no byte comes for ms milliseconds (> 0), instead of what
+ * idle_timeout_ms said: for a stream whose headers tell that it is none. RC_NOMEM. Loop thread
+ * only.
+ */
+int rc_http_limit_idle(rc_http_call *call, uint32_t ms, rc_error *err);
 
 #endif

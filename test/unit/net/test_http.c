@@ -39,7 +39,8 @@ struct fixture {
     int accepted;
     char seen[4096]; /* what the server got */
     size_t seen_len;
-    const char *answer; /* NULL: none */
+    const char *answer;             /* NULL: none */
+    struct evbuffer *answer_buffer; /* instead, at once */
     size_t answer_sent;
     bool drip;  /* one byte a write */
     bool close; /* after the answer */
@@ -78,7 +79,7 @@ static struct bufferevent *last_connection(struct fixture *f)
 static void on_written(struct bufferevent *bev, void *arg)
 {
     struct fixture *f = arg;
-    if (f->close && f->answer && f->answer_sent == strlen(f->answer))
+    if (f->close && (f->answer_buffer || (f->answer && f->answer_sent == strlen(f->answer))))
         hang_up(f, bev);
 }
 
@@ -101,6 +102,10 @@ static void on_read(struct bufferevent *bev, void *arg)
 
     f->seen_len += bufferevent_read(bev, f->seen + f->seen_len, sizeof(f->seen) - 1 - f->seen_len);
     f->seen[f->seen_len] = '\0';
+    if (f->answer_buffer) {
+        bufferevent_write_buffer(bev, f->answer_buffer);
+        return;
+    }
     if (!f->answer || !strstr(f->seen, "\r\n\r\n"))
         return;
     if (f->drip) {
@@ -329,6 +334,26 @@ static void closed_without_an_answer(void **state)
     assert_int_equal(r.header_calls, 0);
 }
 
+static void cut_in_the_headers(void **state)
+{
+    struct fixture *f = *state;
+    char answer[sizeof(whole_answer)];
+
+    f->answer = answer;
+    f->close = true;
+    for (size_t n = 1; n < sizeof(whole_answer) - sizeof("hello"); n += 7) {
+        struct record r = {.f = f};
+        memcpy(answer, whole_answer, n);
+        answer[n] = '\0';
+        f->accepted = 0;
+        f->seen_len = 0;
+        run(&r, (rc_http_request_options){.stream = true});
+        assert_int_equal(r.outcome, RC_HTTP_CLOSED_EARLY);
+        assert_int_equal(r.header_calls, 0);
+        assert_int_equal(r.done_status, 0);
+    }
+}
+
 static void a_clean_end_of_a_stream(void **state)
 {
     struct fixture *f = *state;
@@ -491,6 +516,8 @@ static void bad_requests(void **state)
         {.path = "/a"},
         {.path = "/a", .on_done = on_done, .body = RC_STR("b")},
         {.path = "/a", .on_done = on_done, .stream = true, .total_timeout_ms = 1},
+        {.path = "/a", .on_done = on_done, .turn_max = RC_HTTP_TURN_MIN - 1},
+        {.path = "/a", .on_done = on_done, .turn_max = RC_HTTP_TURN_MAX + 1},
     };
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -610,6 +637,108 @@ static void free_from_each_callback(void **state)
     }
 }
 
+struct turns {
+    struct record r;
+    size_t total, turn, longest;
+    int turns, others;
+    struct event *other;
+};
+
+static int count_body(rc_http_call *call, const char *bytes, size_t n, void *arg)
+{
+    struct turns *t = arg;
+
+    (void)call;
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal((unsigned char)bytes[i], (t->total + i) % 251);
+    t->total += n;
+    t->turn += n;
+    return 0;
+}
+
+static void count_turn(rc_http_call *call, void *arg)
+{
+    struct turns *t = arg;
+
+    (void)call;
+    assert_true(t->turn > 0);
+    t->longest = t->turn > t->longest ? t->turn : t->longest;
+    t->turn = 0;
+    t->turns++;
+}
+
+static void turns_done(rc_http_call *call, const rc_http_result *result, void *arg)
+{
+    struct turns *t = arg;
+
+    assert_int_equal(t->turn, 0);
+    t->r.call = call;
+    on_done(call, result, &t->r);
+}
+
+static void other_event(evutil_socket_t fd, short what, void *arg)
+{
+    struct turns *t = arg;
+    const struct timeval at_once = {0, 0};
+
+    (void)fd, (void)what;
+    t->others++;
+    evtimer_add(t->other, &at_once);
+}
+
+/* Answers that are there already do not keep the loop: every few bytes others get their turn. */
+static void long_answers_take_turns(void **state)
+{
+    enum { SIZE = 300000 };
+    static const struct {
+        int chunk; /* 0: none, ended by closing */
+        uint32_t turn_max;
+    } table[] = {{0, 0}, {0, 1024}, {100, 1024}, {3000, 1024}, {700, 0}, {700, 512 * 1024}};
+    struct fixture *f = *state;
+    const struct timeval at_once = {0, 0};
+
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct turns t = {.r = {.f = f}};
+        size_t usual = table[i].turn_max ? table[i].turn_max : RC_HTTP_TURN_USUAL;
+        struct evbuffer *out = evbuffer_new();
+        evbuffer_add_printf(out, "%s", table[i].chunk ? CHUNKED : "HTTP/1.1 200 OK\r\n\r\n");
+        int chunk = table[i].chunk ? table[i].chunk : SIZE;
+        for (int at = 0; at < SIZE; at += chunk) {
+            int n = SIZE - at < chunk ? SIZE - at : chunk;
+            if (table[i].chunk)
+                evbuffer_add_printf(out, "%x\r\n", n);
+            for (int b = at; b < at + n; b++)
+                evbuffer_add(out, &(unsigned char){(unsigned char)(b % 251)}, 1);
+            if (table[i].chunk)
+                evbuffer_add_printf(out, "\r\n");
+        }
+        if (table[i].chunk)
+            evbuffer_add_printf(out, "0\r\n\r\n");
+        f->answer_buffer = out;
+        f->close = true;
+        f->accepted = 0;
+        f->seen_len = 0;
+        t.other = evtimer_new(f->base, other_event, &t);
+        rc_http_request_options o = {.path = "/x",
+                                     .stream = true,
+                                     .turn_max = table[i].turn_max,
+                                     .on_body = count_body,
+                                     .on_batch = count_turn,
+                                     .on_done = turns_done,
+                                     .arg = &t};
+        assert_non_null(rc_http_request(f->http, &o, NULL));
+        evtimer_add(t.other, &at_once);
+        event_base_dispatch(f->base);
+        assert_int_equal(t.r.outcome, RC_HTTP_COMPLETE);
+        assert_int_equal(t.total, SIZE);
+        assert_true(t.longest < 3 * usual);
+        assert_true(t.others >= t.turns - 2);
+        event_free(t.other);
+        evbuffer_free(out);
+        f->answer_buffer = NULL;
+    }
+}
+
 static void a_500_is_complete(void **state)
 {
     struct fixture *f = *state;
@@ -675,6 +804,7 @@ int main(void)
         CASE(chunks_a_byte_at_a_time),
         CASE(cut_in_mid_chunk),
         CASE(closed_without_an_answer),
+        CASE(cut_in_the_headers),
         CASE(a_clean_end_of_a_stream),
         CASE(malformed_answers),
         CASE(no_headers_in_time),
@@ -691,6 +821,7 @@ int main(void)
         CASE(request_from_each_callback),
         CASE(free_with_requests_in_flight),
         CASE(free_from_each_callback),
+        CASE(long_answers_take_turns),
         CASE(a_500_is_complete),
         CASE(posts),
         CASE(the_cap),
