@@ -243,9 +243,8 @@ static int derive_socket(rc_config_draft *d, rc_error *err)
         const char *dir = d->config->index.path;
         snprintf(path, sizeof(path), "%s%sapi.sock", dir, strcmp(dir, "/") == 0 ? "" : "/");
         /* It follows from index.path, so that is where a mistake in it is to be mended. */
-        RC_AUTO_FREE char *origin = strdup(rc_config_draft_origin(d, key_of("index.path")));
-        int code = origin ? rc_config_draft_set(d, key, rc_str_c(path), origin, err)
-                          : rc_fail(err, RC_NOMEM, "out of memory");
+        const char *origin = rc_config_draft_origin(d, key_of("index.path"));
+        int code = rc_config_draft_set(d, key, rc_str_c(path), origin, err);
         if (code)
             return code;
     }

@@ -19,14 +19,12 @@
 #define YEAR       (HOUR * 24 * 365)
 #define PATH_BYTES 3900 /* below PATH_MAX by what the index and its writer append */
 
+/* clang-format off */
 /* A member cannot stand in parentheses. NOLINTBEGIN(bugprone-macro-parentheses) */
-#define KEY(section, member, type, fallback, min, max)                                   \
-    {                                                                                    \
-#section, #member, type, offsetof(rc_config, section.member), fallback, min, max \
-    }
+#define KEY(section, member, type, fallback, min, max) \
+    {#section, #member, type, offsetof(rc_config, section.member), fallback, min, max}
 /* NOLINTEND(bugprone-macro-parentheses) */
 
-/* clang-format off */
 static const rc_config_key keys[] = {
     KEY(engine, host,              RC_KEY_TEXT,     "",           0, PATH_BYTES),
     KEY(engine, api_version,       RC_KEY_API,      "",           0, 0),
