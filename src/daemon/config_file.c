@@ -60,7 +60,8 @@ static bool mistake(struct file *f, unsigned line, const rc_error *why)
 
 static bool blank(char c)
 {
-    return c == ' ' || c == '\t' || c == '\v' || c == '\f' || c == '\r' || c == '\n';
+    static const char blanks[] = {' ', '\t', '\v', '\f', '\r', '\n'};
+    return memchr(blanks, c, sizeof(blanks)) != NULL;
 }
 
 static rc_str trim(rc_str s)
