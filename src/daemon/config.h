@@ -49,7 +49,10 @@ typedef struct rc_config {
 enum rc_config_wish { RC_CONFIG_RUN, RC_CONFIG_CHECK, RC_CONFIG_VERSION, RC_CONFIG_HELP };
 
 /* argv as main got it; env: NAME=VALUE strings as environ (a test passes its own). *ret_wish: what
- * the command line asks for. RC_INVALID: err names flag, variable, or file:line and key. */
+ * the command line asks for; with RC_CONFIG_VERSION and RC_CONFIG_HELP nothing is read and *out is
+ * NULL. Where DOCKER_HOST, DOCKER_CONTEXT or DOCKER_CERT_PATH is set, engine.host and engine.tls_*
+ * hold only what flags say: engine/endpoint.h reads the variables. RC_INVALID: err names flag,
+ * variable, or file:line, the key, and what was expected. One thread at a time (getopt). */
 int rc_config_load(int argc, char *const argv[], char *const env[], rc_config **out,
                    enum rc_config_wish *ret_wish, rc_error *err);
 rc_config *rc_config_free(rc_config *c);
