@@ -22,9 +22,9 @@ enum rc_field {
     RC_FIELD_NETWORK_MODE = 1 << 13,
     RC_FIELD_PID = 1 << 14,
     RC_FIELD_RESTART_POLICY = 1 << 15,
-    RC_FIELD_PORTS = 1 << 16,
+    RC_FIELD_PORTS = 1 << 16, /* not in Podman's list, which has not all of them */
     RC_FIELD_NETWORKS = 1 << 17,
-    RC_FIELD_MOUNTS = 1 << 18,
+    RC_FIELD_MOUNTS = 1 << 18, /* not in a list that lacks an anonymous volume's source */
 };
 
 enum rc_source { RC_SOURCE_LIST, RC_SOURCE_INSPECT };

@@ -46,14 +46,16 @@ static void read_state(rc_decoder *d, rc_node node, const char *key, rc_observat
     tell(o, RC_FIELD_STATE);
 }
 
-/* {"Status":"healthy",…}; Podman writes "" for a container without a check. */
+/* {"Status":"healthy",…}; Podman writes "" for a container without a check. A word that is new to
+ * us (Podman 5: "stopped", "reset") says nothing: one container's health must not cost the whole
+ * list.
+ */
 static void read_health_object(rc_decoder *d, rc_node health, rc_observation *o)
 {
     rc_str word = rc_tree_str(d, health, "Status");
     o->row.health = RC_HEALTH_NONE;
-    if (word.len > 0 && !rc_health_parse(word, &o->row.health))
-        rc_tree_bad(d, health, "Status", "is not a health that is known");
-    tell(o, RC_FIELD_HEALTH);
+    if (word.len == 0 || rc_health_parse(word, &o->row.health))
+        tell(o, RC_FIELD_HEALTH);
 }
 
 static void read_labels(rc_decoder *d, rc_node node, rc_observation *o)
@@ -86,15 +88,19 @@ static void read_networks(rc_decoder *d, rc_node settings, rc_observation *o)
     o->row.n_networks = n;
 }
 
+/* Docker's list does not know where an anonymous volume lies (seen on 20.10: "Source":"", for the
+ * container's whole life), and only inspect does: such a list says nothing of the mounts, or each
+ * list would take back what inspect told. */
 static void read_mounts(rc_decoder *d, rc_node root, rc_observation *o)
 {
     rc_node array = rc_tree_array(d, root, "Mounts");
-    tell(o, RC_FIELD_MOUNTS);
     uint32_t n = rc_tree_count(array);
     rc_mount *mounts = n > 0 ? rc_tree_calloc(d, n, sizeof(*mounts)) : NULL;
+    uint32_t i = 0;
+    if (n == 0)
+        tell(o, RC_FIELD_MOUNTS);
     if (!mounts)
         return;
-    uint32_t i = 0;
     for (const cJSON *c = array.json->child; c; c = c->next, i++) {
         rc_node mount = rc_tree_element(d, array, c);
         mounts[i].type = rc_tree_str(d, mount, "Type");
@@ -102,12 +108,22 @@ static void read_mounts(rc_decoder *d, rc_node root, rc_observation *o)
         mounts[i].source = rc_tree_str(d, mount, "Source");
         mounts[i].destination = rc_tree_str(d, mount, "Destination");
         mounts[i].read_only = !rc_tree_bool(d, mount, "RW", true);
+        if (o->source == RC_SOURCE_LIST && mounts[i].source.len == 0 &&
+            rc_str_eq(mounts[i].type, RC_STR("volume")))
+            return;
     }
+    tell(o, RC_FIELD_MOUNTS);
     o->row.mounts = mounts;
     o->row.n_mounts = n;
 }
 
 /* ---- the list ---- */
+
+/* Podman's list lacks HostConfig, and alone does. */
+static bool is_podman_list(rc_node root)
+{
+    return !rc_tree_has(root, "HostConfig");
+}
 
 /* "/web" is a name; "/web/db" is what a link calls it. Two names: a rename is in progress. */
 static void read_names(rc_decoder *d, rc_node root, rc_observation *o)
@@ -130,8 +146,12 @@ static void read_names(rc_decoder *d, rc_node root, rc_observation *o)
     }
 }
 
+/* Podman's list leaves out ports that are exposed only, and of a range all but the first (seen on
+ * 4.3): what is incomplete says nothing. Its ports never change, and its inspect tells them all. */
 static void read_list_ports(rc_decoder *d, rc_node root, rc_observation *o)
 {
+    if (is_podman_list(root))
+        return;
     rc_node array = rc_tree_array(d, root, "Ports");
     tell(o, RC_FIELD_PORTS);
     uint32_t n = rc_tree_count(array);
@@ -150,8 +170,8 @@ static void read_list_ports(rc_decoder *d, rc_node root, rc_observation *o)
     o->row.n_ports = n;
 }
 
-/* Below API 1.52 the text has a health for running containers only, and in Podman's list (which
- * alone lacks HostConfig) never: saying nothing is not "none" there. */
+/* Below API 1.52 the text has a health for running containers only, and in Podman's list never:
+ * saying nothing is not "none" there. */
 static void read_list_health(rc_decoder *d, rc_node root, const rc_status_text *status,
                              rc_observation *o)
 {
@@ -160,8 +180,7 @@ static void read_list_health(rc_decoder *d, rc_node root, const rc_status_text *
         read_health_object(d, health, o);
         return;
     }
-    if (o->row.state != RC_STATE_RUNNING ||
-        !(status->has_health || rc_tree_has(root, "HostConfig")))
+    if (o->row.state != RC_STATE_RUNNING || (is_podman_list(root) && !status->has_health))
         return;
     o->row.health = status->health;
     tell(o, RC_FIELD_HEALTH);
@@ -218,41 +237,65 @@ int rc_decode_list_element(rc_decoder *d, char *json, size_t len, rc_observation
 
 /* ---- inspect ---- */
 
-/* Path and Args as the engine's own list joins them. Docker's puts an argument with a space into
- * quotes (and escapes nothing); Podman's does not. Podman says "oci" for the runtime whatever it
- * is. */
-static void read_command(rc_decoder *d, rc_node root, rc_node host, rc_observation *o)
+/* What a command line is made of: the first word (absent: ""), and strings that follow it. */
+typedef struct command {
+    rc_str path;
+    rc_node args;
+    bool quotes; /* an argument with a space stands in quotes, with nothing in it escaped */
+} command;
+
+static char *put_word(char *p, const char *word, bool quotes)
 {
-    if (!rc_tree_has(root, "Path"))
-        return;
-    bool quotes = !rc_str_eq(rc_tree_str(d, host, "Runtime"), RC_STR("oci"));
-    rc_str path = rc_tree_str(d, root, "Path");
-    rc_node args = rc_tree_array(d, root, "Args");
-    size_t size = path.len;
-    for (const cJSON *c = args.json ? args.json->child : NULL; c; c = c->next) {
-        if (!cJSON_IsString(c)) {
-            rc_tree_bad(d, args, "", "holds what is not a string");
+    bool quoted = quotes && strchr(word, ' ');
+    if (quoted)
+        *p++ = '\'';
+    p = mempcpy(p, word, strlen(word));
+    if (quoted)
+        *p++ = '\'';
+    return p;
+}
+
+static void join_command(rc_decoder *d, const command *c, rc_observation *o)
+{
+    size_t size = c->path.len;
+    for (const cJSON *a = c->args.json ? c->args.json->child : NULL; a; a = a->next) {
+        if (!cJSON_IsString(a)) {
+            rc_tree_bad(d, c->args, "", "holds what is not a string");
             return;
         }
-        size += strlen(c->valuestring) + 3;
+        size += strlen(a->valuestring) + 3;
     }
     char *text = rc_arena_alloc(d->arena, size + 1);
     if (!text) {
         rc_tree_nomem(d);
         return;
     }
-    char *p = mempcpy(text, path.ptr, path.len);
-    for (const cJSON *c = args.json ? args.json->child : NULL; c; c = c->next) {
-        bool quoted = quotes && strchr(c->valuestring, ' ');
-        *p++ = ' ';
-        if (quoted)
-            *p++ = '\'';
-        p = mempcpy(p, c->valuestring, strlen(c->valuestring));
-        if (quoted)
-            *p++ = '\'';
+    char *p = mempcpy(text, c->path.ptr, c->path.len);
+    for (const cJSON *a = c->args.json ? c->args.json->child : NULL; a; a = a->next) {
+        if (p > text || a != c->args.json->child)
+            *p++ = ' ';
+        p = put_word(p, a->valuestring, c->quotes);
     }
     o->row.command = rc_str_n(text, (size_t)(p - text));
     tell(o, RC_FIELD_COMMAND);
+}
+
+/* As the engine's own list joins it. Docker's has Path and Args; Podman's has Config.Cmd, without
+ * the entrypoint and without quotes. Podman says "oci" for the runtime whatever it is. */
+static void read_command(rc_decoder *d, rc_node root, rc_node config, rc_node host,
+                         rc_observation *o)
+{
+    command c = {RC_STR_EMPTY, {NULL, ""}, false};
+    if (rc_str_eq(rc_tree_str(d, host, "Runtime"), RC_STR("oci"))) {
+        c.args = rc_tree_array(d, config, "Cmd");
+    } else {
+        if (!rc_tree_has(root, "Path"))
+            return;
+        c.path = rc_tree_str(d, root, "Path");
+        c.args = rc_tree_array(d, root, "Args");
+        c.quotes = true;
+    }
+    join_command(d, &c, o);
 }
 
 static void read_inspect_created(rc_decoder *d, rc_node root, rc_observation *o)
@@ -274,11 +317,13 @@ static void read_inspect_state(rc_decoder *d, rc_node root, rc_observation *o)
     }
     read_state(d, state, "Status", o);
     o->row.exit_code = (int32_t)rc_tree_int(d, state, "ExitCode", INT32_MIN, INT32_MAX);
-    o->row.has_exit_code = true;
     o->row.oom_killed = rc_tree_bool(d, state, "OOMKilled", false);
     o->row.pid = (uint32_t)rc_tree_int(d, state, "Pid", 0, INT32_MAX);
     o->row.started_ns = rc_tree_time(d, state, "StartedAt");
     o->row.finished_ns = rc_tree_time(d, state, "FinishedAt");
+    /* The engine writes 0 for a container that never ran, too. */
+    o->row.has_exit_code = o->row.finished_ns != 0 || o->row.state == RC_STATE_EXITED ||
+                           o->row.state == RC_STATE_RESTARTING;
     read_health_object(d, rc_tree_object(d, state, "Health"), o);
     tell(o, RC_FIELD_EXIT_CODE);
     tell(o, RC_FIELD_OOM);
@@ -385,7 +430,7 @@ int rc_decode_inspect(rc_decoder *d, char *json, size_t len, rc_observation *out
         o.row.name = rc_str_n(o.row.name.ptr + 1, o.row.name.len - 1);
     read_string(d, config, "Image", &o, RC_FIELD_IMAGE, &o.row.image);
     read_string(d, root, "Image", &o, RC_FIELD_IMAGE_ID, &o.row.image_id);
-    read_command(d, root, host, &o);
+    read_command(d, root, config, host, &o);
     read_inspect_created(d, root, &o);
     read_inspect_state(d, root, &o);
     o.row.restart_count = (uint32_t)rc_tree_int(d, root, "RestartCount", 0, UINT32_MAX);

@@ -4,9 +4,6 @@
 #include "wire/exact.h"
 #include "wire/tree.h"
 
-/* Labels are mixed into the attributes, and their number is the container's maker's choice. */
-#define ATTRIBUTES_MAX 4096
-
 typedef struct action_word {
     rc_str word;
     enum rc_action action;
@@ -141,15 +138,15 @@ static rc_str *known_slot(known_attributes *known, rc_str key)
     }
 }
 
-/* One walk: looking thousands of labels up by name would be quadratic. */
+/* Labels are mixed in, and their number is the container's maker's choice (the line's cap bounds
+ * it). One walk: looking thousands of them up by name would be quadratic. */
 static void read_attributes(rc_decoder *d, rc_node actor, rc_event *ev, known_attributes *known)
 {
     rc_node object = rc_tree_object(d, actor, "Attributes");
     uint32_t n = rc_tree_count(object);
     if (n == 0)
         return;
-    uint32_t cap = n < ATTRIBUTES_MAX ? n : ATTRIBUTES_MAX;
-    rc_label *list = rc_tree_calloc(d, cap, sizeof(*list));
+    rc_label *list = rc_tree_calloc(d, n, sizeof(*list));
     if (!list)
         return;
     for (const cJSON *c = object.json->child; c; c = c->next) {
@@ -163,8 +160,7 @@ static void read_attributes(rc_decoder *d, rc_node actor, rc_event *ev, known_at
         rc_str value = rc_str_c(c->valuestring);
         if (slot)
             *slot = value;
-        if (ev->n_attributes < cap)
-            list[ev->n_attributes++] = (rc_label){key, value};
+        list[ev->n_attributes++] = (rc_label){key, value};
     }
     ev->attributes = list;
 }

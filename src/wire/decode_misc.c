@@ -63,7 +63,7 @@ rc_str rc_decode_error(rc_decoder *d, char *body, size_t len)
     if (text.len > 0 && text.ptr[0] == '{') {
         rc_node root = rc_tree_parse(d, body, len, RC_PROTOCOL, NULL);
         const cJSON *message = rc_tree_get(root, "message");
-        if (!cJSON_IsString(message))
+        if (!cJSON_IsString(message) || !*message->valuestring)
             message = rc_tree_get(root, "cause");
         if (cJSON_IsString(message))
             text = trim(rc_str_c(message->valuestring));

@@ -3,6 +3,7 @@
  */
 #include "wire/repair.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -57,8 +58,11 @@ static int unicode_escape(const char *s, size_t i, size_t len)
 static size_t mend_escape(char *s, size_t i, size_t len)
 {
     int unit = unicode_escape(s, i, len);
-    if (unit < 0)
-        return len - i < 2 ? len : i + 2; /* \\ and \" among them: never looked into */
+    if (unit < 0) {
+        /* What a backslash takes with it is never looked into; anything else is, for itself. */
+        bool pair = len - i >= 2 && (s[i + 1] == '\\' || s[i + 1] == '"');
+        return pair ? i + 2 : i + 1;
+    }
     if (unit >= 0xD800 && unit <= 0xDBFF) {
         int low = unicode_escape(s, i + 6, len);
         if (low >= 0xDC00 && low <= 0xDFFF)

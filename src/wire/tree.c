@@ -90,6 +90,7 @@ rc_node rc_tree_parse(rc_decoder *d, char *json, size_t len, int bad_code, rc_er
     d->status = RC_OK;
     d->bad_code = bad_code;
     d->err = err;
+    d->text = RC_STR_EMPTY; /* the last call's may be gone */
     rc_arena_reset(d->arena);
     if (d->spare.cap > ARENA_FIRST)
         rc_buf_release(&d->spare);
@@ -97,7 +98,6 @@ rc_node rc_tree_parse(rc_decoder *d, char *json, size_t len, int bad_code, rc_er
         rc_tree_nomem(d);
         return none;
     }
-    d->text = rc_str_n(json, len);
 
     const char *end = NULL;
     parsing = d->arena;
@@ -111,6 +111,7 @@ rc_node rc_tree_parse(rc_decoder *d, char *json, size_t len, int bad_code, rc_er
     } else if (!cJSON_IsObject(root)) {
         d->status = rc_fail(err, bad_code, "not a JSON object");
     } else {
+        d->text = rc_str_n(json, len);
         return (rc_node){root, ""};
     }
     return none;

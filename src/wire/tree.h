@@ -16,7 +16,7 @@
 struct rc_decoder {
     rc_arena *arena;
     rc_buf spare;  /* the text, where its repair made it longer */
-    rc_str text;   /* the text that was parsed */
+    rc_str text;   /* the text that was parsed, "" where that failed */
     int bad_code;  /* what bad input is: RC_PROTOCOL from an engine, RC_INVALID from a person */
     int status;    /* of the call in progress */
     rc_error *err; /* its caller's */
