@@ -160,12 +160,12 @@ static bool normal_labels(const rc_row *row, rc_arena *arena, rc_row *out)
         out->n_labels = row->n_labels;
         return true;
     }
-    const rc_label **order = rc_arena_calloc(arena, row->n_labels, sizeof(*order));
+    const rc_label **order = rc_arena_calloc(arena, row->n_labels, sizeof(void *));
     if (!order)
         return false;
     for (uint32_t i = 0; i < row->n_labels; i++)
         order[i] = &row->labels[i];
-    qsort(order, row->n_labels, sizeof(*order), by_key_then_place);
+    qsort(order, row->n_labels, sizeof(void *), by_key_then_place);
     for (uint32_t i = 0; i < row->n_labels; i++) {
         bool shadowed = i + 1 < row->n_labels && rc_str_eq(order[i]->key, order[i + 1]->key);
         if (!shadowed)

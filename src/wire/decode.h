@@ -25,7 +25,10 @@ rc_decoder *rc_decoder_free(rc_decoder *d);
  */
 int rc_decode_event(rc_decoder *d, char *json, size_t len, rc_event *out, rc_error *err);
 
-/* One element of GET /containers/json. */
+/* One element of GET /containers/json. What it and an inspect of the same moment both tell is equal
+ * (but for the image, which an inspect repeats as it was typed). Hence what a list has only in part
+ * it does not tell at all: Docker's the mounts where an anonymous volume lacks its source, Podman's
+ * the ports, of which it leaves some out. */
 int rc_decode_list_element(rc_decoder *d, char *json, size_t len, rc_observation *out,
                            rc_error *err);
 

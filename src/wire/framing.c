@@ -8,7 +8,7 @@
 #include "base/buf.h"
 
 /* A buffer that one huge line or element has grown is given back; usual ones keep theirs. */
-#define KEEP_BYTES (64 * 1024)
+#define KEEP_BYTES ((size_t)64 * 1024)
 
 /* Bytes of an oversize line that its report carries. */
 #define SAMPLE_BYTES 256

@@ -9,7 +9,7 @@
 #include "wire/repair.h"
 
 /* A usual event, element or inspect fits the first block, which alone outlives a call. */
-#define ARENA_FIRST (64 * 1024)
+#define ARENA_FIRST ((size_t)64 * 1024)
 
 /* A tree takes up to 32 times its text ("[1,1,1,…"): bounds what one hostile line can cost. */
 #define ARENA_MAX ((size_t)512 * 1024 * 1024)

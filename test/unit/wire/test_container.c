@@ -288,8 +288,7 @@ static void test_unpublished_ports(void **state)
     static const char *const lists[] = {
         "\"State\":\"running\",\"Ports\":[{\"IP\":\"\",\"PrivatePort\":80,\"Type\":\"tcp\"}]",
         "\"State\":\"running\",\"Ports\":[{\"PrivatePort\":80,\"Type\":\"tcp\"}]",
-        "\"State\":\"running\",\"Ports\":[{\"IP\":null,\"PrivatePort\":80,\"PublicPort\":0,"
-        "\"Type\":\"tcp\"}]",
+        "\"State\":\"running\",\"Ports\":[{\"IP\":null,\"PrivatePort\":80,\"Type\":\"tcp\"}]",
     };
     (void)state;
     AUTO_KEPT inspect =
@@ -380,36 +379,36 @@ static void test_web(void **state)
 static const struct {
     const char *list;
     const char *name;
-    enum rc_state state;
     const char *engine_state;
-    int health;               /* -1: not told */
-    int exit_code;            /* -1: not told */
-    int age;                  /* in seconds; -1: none */
     const char *network_mode; /* NULL: not told */
+    enum rc_state state;
+    int health;    /* -1: not told */
+    int exit_code; /* -1: not told */
+    int age;       /* in seconds; -1: none */
 } listed[] = {
-    {LIST, "fx-web", RC_STATE_RUNNING, "running", RC_HEALTH_NONE, -1, 8, "fx_net"},
-    {LIST, "fx-created", RC_STATE_CREATED, "created", -1, -1, -1, "none"},
-    {LIST, "fx-startfail", RC_STATE_CREATED, "created", -1, -1, -1, "none"},
-    {LIST, "fx-exited", RC_STATE_EXITED, "exited", -1, 42, 8, "none"},
-    {LIST, "fx-sigkilled", RC_STATE_EXITED, "exited", -1, 137, 6, "none"},
-    {LIST, "fx-paused", RC_STATE_PAUSED, "paused", -1, -1, 7, "none"},
-    {LIST, "fx-restarting", RC_STATE_RESTARTING, "restarting", -1, 1, 3, "none"},
-    {LIST, "fx-healthy", RC_STATE_RUNNING, "running", RC_HEALTH_HEALTHY, -1, 7, "none"},
-    {LIST, "fx-unhealthy", RC_STATE_RUNNING, "running", RC_HEALTH_UNHEALTHY, -1, 6, "none"},
-    {LIST, "fx-health-starting", RC_STATE_RUNNING, "running", RC_HEALTH_STARTING, -1, 7, "none"},
-    {LIST, "fx.host_net-1", RC_STATE_RUNNING, "running", RC_HEALTH_NONE, -1, 6, "host"},
-    {LIST, "fx-image-by-id", RC_STATE_CREATED, "created", -1, -1, -1, "default"},
-    {"docker-20.10/list/dead-during-removal.json", "mass-1494", RC_STATE_REMOVING, "removing", -1,
-     -1, -1, "none"},
-    {"synthetic/list-api-1.52.json", "fx-exited", RC_STATE_EXITED, "exited", RC_HEALTH_NONE, 42, 8,
-     "none"},
-    {"synthetic/list-api-1.52.json", "fx-unhealthy", RC_STATE_RUNNING, "running",
-     RC_HEALTH_UNHEALTHY, -1, 6, "none"},
-    {"podman-4.3.1/list/all.json", "fx-web", RC_STATE_RUNNING, "running", -1, -1, 2, NULL},
-    {"podman-4.3.1/list/all.json", "fx-paused", RC_STATE_PAUSED, "paused", -1, -1, 1, NULL},
-    {"podman-4.3.1/list/all.json", "fx-exited", RC_STATE_EXITED, "exited", -1, 42, 2, NULL},
-    {"podman-4.3.1/list/all.json", "fx-created", RC_STATE_CREATED, "created", -1, -1, -1, NULL},
-    {"podman-4.3.1/list/all.json", "fx-initialized", RC_STATE_CREATED, "created", -1, -1, -1, NULL},
+    {LIST, "fx-web", "running", "fx_net", RC_STATE_RUNNING, RC_HEALTH_NONE, -1, 8},
+    {LIST, "fx-created", "created", "none", RC_STATE_CREATED, -1, -1, -1},
+    {LIST, "fx-startfail", "created", "none", RC_STATE_CREATED, -1, -1, -1},
+    {LIST, "fx-exited", "exited", "none", RC_STATE_EXITED, -1, 42, 8},
+    {LIST, "fx-sigkilled", "exited", "none", RC_STATE_EXITED, -1, 137, 6},
+    {LIST, "fx-paused", "paused", "none", RC_STATE_PAUSED, -1, -1, 7},
+    {LIST, "fx-restarting", "restarting", "none", RC_STATE_RESTARTING, -1, 1, 3},
+    {LIST, "fx-healthy", "running", "none", RC_STATE_RUNNING, RC_HEALTH_HEALTHY, -1, 7},
+    {LIST, "fx-unhealthy", "running", "none", RC_STATE_RUNNING, RC_HEALTH_UNHEALTHY, -1, 6},
+    {LIST, "fx-health-starting", "running", "none", RC_STATE_RUNNING, RC_HEALTH_STARTING, -1, 7},
+    {LIST, "fx.host_net-1", "running", "host", RC_STATE_RUNNING, RC_HEALTH_NONE, -1, 6},
+    {LIST, "fx-image-by-id", "created", "default", RC_STATE_CREATED, -1, -1, -1},
+    {"docker-20.10/list/dead-during-removal.json", "mass-1494", "removing", "none",
+     RC_STATE_REMOVING, -1, -1, -1},
+    {"synthetic/list-api-1.52.json", "fx-exited", "exited", "none", RC_STATE_EXITED, RC_HEALTH_NONE,
+     42, 8},
+    {"synthetic/list-api-1.52.json", "fx-unhealthy", "running", "none", RC_STATE_RUNNING,
+     RC_HEALTH_UNHEALTHY, -1, 6},
+    {"podman-4.3.1/list/all.json", "fx-web", "running", NULL, RC_STATE_RUNNING, -1, -1, 2},
+    {"podman-4.3.1/list/all.json", "fx-paused", "paused", NULL, RC_STATE_PAUSED, -1, -1, 1},
+    {"podman-4.3.1/list/all.json", "fx-exited", "exited", NULL, RC_STATE_EXITED, -1, 42, 2},
+    {"podman-4.3.1/list/all.json", "fx-created", "created", NULL, RC_STATE_CREATED, -1, -1, -1},
+    {"podman-4.3.1/list/all.json", "fx-initialized", "created", NULL, RC_STATE_CREATED, -1, -1, -1},
 };
 
 static void test_named_list_elements(void **state)

@@ -30,12 +30,9 @@ static rc_str quoted(bytes line, const char *key, bool last)
 {
     const char *found = NULL;
     const char *end = line.data + line.len;
-    for (const char *p = line.data; p; p = found && last ? found : NULL) {
-        const char *next = memmem(p, (size_t)(end - p), key, strlen(key));
-        if (!next)
-            break;
-        found = next + strlen(key);
-    }
+    const char *at = line.data;
+    while ((!found || last) && (at = memmem(at, (size_t)(end - at), key, strlen(key))))
+        found = at += strlen(key);
     if (!found)
         return RC_STR_EMPTY;
     const char *quote = memchr(found, '"', (size_t)(end - found));
@@ -45,11 +42,10 @@ static rc_str quoted(bytes line, const char *key, bool last)
 
 static int64_t last_number(bytes line, const char *key)
 {
-    const char *found = NULL;
+    const char *found = line.data + line.len;
     for (size_t i = 0; i + strlen(key) <= line.len; i++)
         if (memcmp(line.data + i, key, strlen(key)) == 0)
             found = line.data + i + strlen(key);
-    assert_non_null(found);
     int64_t v = 0;
     for (; found < line.data + line.len && *found >= '0' && *found <= '9'; found++)
         v = v * 10 + (*found - '0');

@@ -4,9 +4,9 @@
 #include "base/clock.h"
 #include "wire/status_text.h"
 
-#define M 60
-#define H 3600
-#define D 86400
+#define M INT64_C(60)
+#define H INT64_C(3600)
+#define D INT64_C(86400)
 
 static const struct {
     const char *text;
@@ -112,7 +112,7 @@ static void test_exit_codes_that_are_none(void **state)
 static void test_bounds_hold_every_age(void **state)
 {
     (void)state;
-    for (int64_t age = 0; age < 4000 * (int64_t)D; age += 1 + age / 50) {
+    for (int64_t age = 0; age < 4000 * D; age += 1 + age / 50) {
         char words[RC_TIME_MAX];
         char text[64];
         rc_status_text s;
