@@ -65,7 +65,7 @@ static int read_all(int fd, rc_buf *out)
     }
 }
 
-/* RC_NOTFOUND where there is no such file. */
+/* RC_NOTFOUND, with err untouched, where there is no such file. */
 static int read_file(const char *path, rc_buf *out, rc_error *err)
 {
     struct shown shown;
@@ -74,10 +74,9 @@ static int read_file(const char *path, rc_buf *out, rc_error *err)
 
     if (!errnum)
         return RC_OK;
-    int code = errnum == ENOENT || errnum == ENOTDIR ? RC_NOTFOUND
-               : errnum == EACCES                    ? RC_PERM
-               : errnum == EFBIG                     ? RC_INVALID
-                                                     : RC_IO;
+    if (errnum == ENOENT || errnum == ENOTDIR)
+        return RC_NOTFOUND;
+    int code = errnum == EACCES ? RC_PERM : errnum == EFBIG ? RC_INVALID : RC_IO;
     return rc_fail_errno(err, code, errnum, "%s", show(&shown, path));
 }
 

@@ -71,7 +71,7 @@ static int copy(char **out, const char *s, rc_error *err)
     return RC_OK;
 }
 
-/* The docker CLI's folder; RC_NOTFOUND where the environment tells of none. */
+/* The docker CLI's folder; RC_NOTFOUND, with err untouched, where the environment tells of none. */
 static int config_dir(const rc_endpoint_options *o, char out[PATH_MAX], rc_error *err)
 {
     const char *dir = from_env(o, "DOCKER_CONFIG");
@@ -79,7 +79,7 @@ static int config_dir(const rc_endpoint_options *o, char out[PATH_MAX], rc_error
     const char *who = dir ? "DOCKER_CONFIG" : "HOME";
 
     if (!dir && !home)
-        return rc_fail(err, RC_NOTFOUND, "neither DOCKER_CONFIG nor HOME is set");
+        return RC_NOTFOUND;
     int n = snprintf(out, PATH_MAX, "%s%s", dir ? dir : home, dir ? "" : "/.docker");
     if (n < 0 || n >= PATH_MAX)
         return rc_fail(err, RC_INVALID, "%s: the path is too long", who);

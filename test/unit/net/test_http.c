@@ -79,7 +79,9 @@ static struct bufferevent *last_connection(struct fixture *f)
 static void on_written(struct bufferevent *bev, void *arg)
 {
     struct fixture *f = arg;
-    if (f->close && (f->answer_buffer || (f->answer && f->answer_sent == strlen(f->answer))))
+    bool all_sent = f->answer_buffer ? evbuffer_get_length(f->answer_buffer) == 0
+                                     : f->answer && f->answer_sent == strlen(f->answer);
+    if (f->close && all_sent)
         hang_up(f, bev);
 }
 
