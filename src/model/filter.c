@@ -470,6 +470,11 @@ void rc_filter_only_running(rc_filter *filter)
     filter->only_running = true;
 }
 
+bool rc_filter_empty(const rc_filter *filter)
+{
+    return filter->count == 0 && !filter->only_managed && !filter->only_running;
+}
+
 /* ---- matching ---- */
 
 static bool key_matches(const struct key_rules *rule, const struct value *v, const rc_row *row)

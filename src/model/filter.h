@@ -52,6 +52,9 @@ void rc_filter_only_managed(rc_filter *filter);
  */
 void rc_filter_only_running(rc_filter *filter);
 
+/* Does it fit every row? */
+bool rc_filter_empty(const rc_filter *filter);
+
 /* NULL fits every row, too. The row's labels must be sorted. */
 bool rc_filter_match(const rc_filter *filter, const rc_row *row);
 
