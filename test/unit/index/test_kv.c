@@ -39,9 +39,7 @@ static void open_room(struct room *r)
 {
     rc_error err = RC_ERROR_INIT;
     ok(rc_kv_open(&r->options, &r->kv, &err), &err);
-    rc_kv_txn *txn = begin(r, r->options.write);
-    ok(rc_kv_table_open(txn, "t", &r->t, &err), &err);
-    ok(rc_kv_commit(txn, &err), &err);
+    ok(rc_kv_table_open(r->kv, "t", &r->t, &err), &err);
 }
 
 static int setup(void **state)
