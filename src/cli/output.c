@@ -75,10 +75,10 @@ static void put_utf16(rc_buf *out, uint32_t c)
 static size_t show_string(rc_buf *out, rc_str json, size_t i)
 {
     char escaped[16];
-    size_t start = i++;
+    i++;
     rc_buf_putc(out, '"');
     while (i < json.len && json.ptr[i] != '"') {
-        start = i;
+        size_t start = i;
         if (json.ptr[i] == '\\') {
             i += 2;
             rc_buf_append(out, json.ptr + start, 2);
@@ -215,12 +215,15 @@ void rc_table_measure(rc_table *table)
 {
     for (size_t k = 0; k < table->columns; k++)
         table->widths[k] = COLUMN_MIN;
+    size_t column = 0;
     for (size_t i = 0; i < cell_count(table); i++) {
         struct cell cell = cell_at(table, i);
         cell.width = rc_text_width(cell_text(table, i));
         memcpy(table->cells.data + i * sizeof(cell), &cell, sizeof(cell));
-        if (cell.width + COLUMN_GAP > table->widths[i % table->columns])
-            table->widths[i % table->columns] = cell.width + COLUMN_GAP;
+        if (cell.width + COLUMN_GAP > table->widths[column])
+            table->widths[column] = cell.width + COLUMN_GAP;
+        if (++column == table->columns)
+            column = 0;
     }
 }
 

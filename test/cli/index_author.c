@@ -201,7 +201,7 @@ static int del(struct author *a, char *args, rc_error *err)
 
 static int mirror(struct author *a, char *args, rc_error *err)
 {
-    const char *name = strsep(&args, " ");
+    const char *name = args ? strsep(&args, " ") : "";
     for (int i = 0; i < RC_MIRROR_STATE_COUNT; i++) {
         if (strcmp(name, rc_mirror_state_name((enum rc_mirror_state)i)) == 0) {
             rc_mirror_status status = {(enum rc_mirror_state)i, i == RC_MIRROR_LIVE,

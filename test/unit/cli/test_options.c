@@ -24,7 +24,8 @@ static int add(void *arg, const char *value, rc_error *err)
     struct seen *s = arg;
     if (strcmp(value, "bad") == 0)
         return rc_fail(err, RC_INVALID, "bad filter");
-    strcat(strcat(s->filters, value), ";");
+    size_t n = strlen(s->filters);
+    (void)snprintf(s->filters + n, sizeof(s->filters) - n, "%s;", value);
     return RC_OK;
 }
 
@@ -57,7 +58,7 @@ static void test_forms(void **state)
     for (size_t i = 0; i < RC_ARRAY_LEN(lines); i++) {
         struct seen s;
         char line[128];
-        strcpy(line, lines[i]);
+        (void)snprintf(line, sizeof(line), "%s", lines[i]);
         assert_int_equal(parse(&s, line, false, NULL), RC_OK);
         assert_true(s.all && s.quiet);
         assert_string_equal(s.filters, "x=1;y=2;");
@@ -117,7 +118,7 @@ static void test_refused(void **state)
         struct seen s;
         char line[64];
         rc_error err = RC_ERROR_INIT;
-        strcpy(line, table[i].line);
+        (void)snprintf(line, sizeof(line), "%s", table[i].line);
         assert_int_equal(parse(&s, line, false, &err), RC_INVALID);
         if (!strstr(err.msg, table[i].says))
             fail_msg("\"%s\" does not say \"%s\"", err.msg, table[i].says);

@@ -29,10 +29,10 @@ static int setup(void **state)
 {
     struct peer *p = calloc(1, sizeof(*p));
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    strcpy(p->dir, "/tmp/rc_post_XXXXXX");
+    (void)snprintf(p->dir, sizeof(p->dir), "/tmp/rc_post_XXXXXX");
     assert_non_null(mkdtemp(p->dir));
     snprintf(p->path, sizeof(p->path), "%s/api.sock", p->dir);
-    strcpy(address.sun_path, p->path);
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", p->path);
     p->listener = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_int_equal(bind(p->listener, (struct sockaddr *)&address, sizeof(address)), 0);
     assert_int_equal(listen(p->listener, 4), 0);

@@ -58,8 +58,7 @@ static rc_filter *build(const char *filters)
     rc_error err = RC_ERROR_INIT;
     rc_filter *f = rc_filter_new();
     assert_non_null(f);
-    assert_true(strlen(filters) < sizeof(text));
-    strcpy(text, filters);
+    assert_true((size_t)snprintf(text, sizeof(text), "%s", filters) < sizeof(text));
     char *rest = NULL;
     for (char *p = strtok_r(text, " ", &rest); p; p = strtok_r(NULL, " ", &rest))
         if (rc_filter_add_pair(f, rc_str_c(p), &err))
