@@ -390,7 +390,7 @@ static int cmd_set(sim_args *a, rc_error *err)
 
 const sim_command_row sim_fault_commands[] = {
     {"fault", 1, cmd_fault,
-     "clear | KIND [times=1|always] [delay=MS] [hold] [hang] [status=] [truncate=BYTE] [no_last] "
+     "clear | KIND [times=1] [always] [delay=MS] [hold] [hang] [status=] [truncate=BYTE] [no_last] "
      "[dribble=BYTES/MS] [garbage=N] [bad_json=N]"},
     {"release", 1, cmd_release, "KIND"},
     {"freeze", 0, cmd_freeze, "[lists=1]"},

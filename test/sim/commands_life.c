@@ -100,7 +100,9 @@ static int collect_ports(const sim_args *a, sim_spec_options *o, rc_error *err)
 {
     rc_port *ports = rc_arena_calloc(a->arena, count_options(a, "port"), sizeof(*ports));
     rc_str text;
-    int rc = ports ? RC_OK : rc_fail(err, RC_NOMEM, "out of memory for ports");
+    int rc = RC_OK;
+    if (!ports)
+        return rc_fail(err, RC_NOMEM, "out of memory for ports");
     for (unsigned from = 1; rc == RC_OK && sim_option_next(a, "port", &from, &text);)
         rc = parse_port(text, &ports[o->n_ports++], err);
     o->ports = ports;
@@ -111,7 +113,9 @@ static int collect_mounts(const sim_args *a, sim_spec_options *o, rc_error *err)
 {
     rc_mount *mounts = rc_arena_calloc(a->arena, count_options(a, "mount"), sizeof(*mounts));
     rc_str text;
-    int rc = mounts ? RC_OK : rc_fail(err, RC_NOMEM, "out of memory for mounts");
+    int rc = RC_OK;
+    if (!mounts)
+        return rc_fail(err, RC_NOMEM, "out of memory for mounts");
     for (unsigned from = 1; rc == RC_OK && sim_option_next(a, "mount", &from, &text);)
         rc = parse_mount(text, &mounts[o->n_mounts++], err);
     o->mounts = mounts;
@@ -151,7 +155,7 @@ static int check_name(rc_str name, rc_error *err)
 
 static int create(sim_args *a, sim_slot **ret, rc_error *err)
 {
-    sim_spec *spec;
+    sim_spec *spec = NULL;
     rc_str networks[SIM_ENDPOINTS_MAX] = {RC_STR("bridge")};
     rc_str policy = RC_STR("no"), net;
     unsigned n = 0, from = 1;
@@ -174,20 +178,20 @@ static int create(sim_args *a, sim_slot **ret, rc_error *err)
 
 static int cmd_create(sim_args *a, rc_error *err)
 {
-    sim_slot *slot;
+    sim_slot *slot = NULL;
     return create(a, &slot, err);
 }
 
 static int cmd_run(sim_args *a, rc_error *err)
 {
-    sim_slot *slot;
+    sim_slot *slot = NULL;
     int rc = create(a, &slot, err);
     return rc == RC_OK ? sim_op_start(a->s, slot, err) : rc;
 }
 
 static int cmd_fail_create(sim_args *a, rc_error *err)
 {
-    sim_spec *spec;
+    sim_spec *spec = NULL;
     int rc = check_name(sim_arg(a, 0), err);
     if (rc == RC_OK)
         rc = read_spec(a, &spec, err);
@@ -233,7 +237,7 @@ SIMPLE(destroy, sim_op_destroy)
 
 static int cmd_fail_start(sim_args *a, rc_error *err)
 {
-    sim_slot *slot;
+    sim_slot *slot = NULL;
     int64_t code = 127;
     rc_str message = RC_STR("exec: no such file or directory");
     (void)sim_option(a, "error", &message);
@@ -245,7 +249,7 @@ static int cmd_fail_start(sim_args *a, rc_error *err)
 
 static int cmd_die(sim_args *a, rc_error *err)
 {
-    sim_slot *slot;
+    sim_slot *slot = NULL;
     int64_t code = 0;
     int rc = sim_arg_container(a, 0, &slot, err);
     if (rc == RC_OK)
@@ -255,7 +259,7 @@ static int cmd_die(sim_args *a, rc_error *err)
 
 static int cmd_stop(sim_args *a, rc_error *err)
 {
-    sim_slot *slot;
+    sim_slot *slot = NULL;
     int64_t code = 0;
     int rc = sim_arg_container(a, 0, &slot, err);
     if (rc == RC_OK)
@@ -265,7 +269,7 @@ static int cmd_stop(sim_args *a, rc_error *err)
 
 static int cmd_kill(sim_args *a, rc_error *err)
 {
-    sim_slot *slot;
+    sim_slot *slot = NULL;
     int64_t signal = 9;
     int rc = sim_arg_container(a, 0, &slot, err);
     if (rc == RC_OK)
@@ -275,7 +279,7 @@ static int cmd_kill(sim_args *a, rc_error *err)
 
 static int cmd_oom(sim_args *a, rc_error *err)
 {
-    sim_slot *slot;
+    sim_slot *slot = NULL;
     int rc = sim_arg_container(a, 0, &slot, err);
     return rc == RC_OK ? sim_op_oom(a->s, slot, !sim_flag(a, "alive"), err) : rc;
 }
@@ -289,7 +293,7 @@ static int parse_health(rc_str word, enum rc_health *ret, rc_error *err)
 
 static int cmd_health(sim_args *a, rc_error *err)
 {
-    sim_slot *slot;
+    sim_slot *slot = NULL;
     enum rc_health health;
     int rc = sim_arg_container(a, 0, &slot, err);
     if (rc == RC_OK)
@@ -299,7 +303,7 @@ static int cmd_health(sim_args *a, rc_error *err)
 
 static int cmd_rename(sim_args *a, rc_error *err)
 {
-    sim_slot *slot;
+    sim_slot *slot = NULL;
     int rc = sim_arg_container(a, 0, &slot, err);
     if (rc == RC_OK)
         rc = check_name(sim_arg(a, 1), err);
@@ -308,7 +312,7 @@ static int cmd_rename(sim_args *a, rc_error *err)
 
 static int cmd_update(sim_args *a, rc_error *err)
 {
-    sim_slot *slot;
+    sim_slot *slot = NULL;
     rc_str policy = RC_STR("no");
     (void)sim_option(a, "restart", &policy);
     int rc = sim_arg_container(a, 0, &slot, err);
@@ -317,14 +321,14 @@ static int cmd_update(sim_args *a, rc_error *err)
 
 static int cmd_connect(sim_args *a, rc_error *err)
 {
-    sim_slot *slot;
+    sim_slot *slot = NULL;
     int rc = sim_arg_container(a, 0, &slot, err);
     return rc == RC_OK ? sim_op_connect(a->s, slot, sim_arg(a, 1), err) : rc;
 }
 
 static int cmd_disconnect(sim_args *a, rc_error *err)
 {
-    sim_slot *slot;
+    sim_slot *slot = NULL;
     int rc = sim_arg_container(a, 0, &slot, err);
     return rc == RC_OK ? sim_op_disconnect(a->s, slot, sim_arg(a, 1), err) : rc;
 }
@@ -376,7 +380,7 @@ static int edit_numbers(const sim_args *a, sim_container *c, rc_error *err)
 /* Any field, to any value, and nobody is told. */
 static int cmd_edit(sim_args *a, rc_error *err)
 {
-    sim_slot *slot;
+    sim_slot *slot = NULL;
     rc_str word;
     enum rc_state state;
     enum rc_health health;
@@ -389,11 +393,12 @@ static int cmd_edit(sim_args *a, rc_error *err)
         return rc_fail(err, RC_INVALID, "state= names no state");
     if (sim_option(a, "health", &word))
         rc = parse_health(word, &health, err);
-    sim_container *c = rc == RC_OK ? sim_model_edit(a->s->model, slot) : NULL;
-    if (rc == RC_OK && !c)
-        rc = rc_fail(err, RC_NOMEM, "out of memory for a container's version");
-    if (rc == RC_OK)
-        rc = edit_numbers(a, c, err);
+    if (rc != RC_OK)
+        return rc;
+    sim_container *c = sim_model_edit(a->s->model, slot);
+    if (!c)
+        return rc_fail(err, RC_NOMEM, "out of memory for a container's version");
+    rc = edit_numbers(a, c, err);
     if (rc != RC_OK)
         return rc;
     c->state = state;
@@ -411,7 +416,7 @@ static int cmd_emit(sim_args *a, rc_error *err)
 {
     sim_attribute own[SIM_ATTRIBUTES_MAX];
     unsigned n = 0;
-    sim_slot *slot;
+    sim_slot *slot = NULL;
     int rc = sim_arg_container(a, 0, &slot, err);
     if (rc != RC_OK)
         return rc;

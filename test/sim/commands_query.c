@@ -22,6 +22,7 @@ enum measure {
     EVENTS_DROPPED,
     REPLAYED,
     SUBSCRIBERS,
+    SUBSCRIPTIONS,
     BACKLOG,
     HELD,
     EVENT_FAULTS,
@@ -43,6 +44,7 @@ static const char *const measure_names[MEASURES] = {
     [EVENTS_DROPPED] = "events_dropped",
     [REPLAYED] = "replayed",
     [SUBSCRIBERS] = "subscribers",
+    [SUBSCRIPTIONS] = "subscriptions",
     [BACKLOG] = "backlog",
     [HELD] = "held",
     [EVENT_FAULTS] = "event_faults",
@@ -77,6 +79,8 @@ static uint64_t measure_value(const sim *s, int what)
         return st->replayed;
     case SUBSCRIBERS:
         return sim_stream_subscribers(s->stream);
+    case SUBSCRIPTIONS:
+        return st->subscriptions;
     case BACKLOG:
         return sim_stream_backlog(s->stream);
     case HELD:

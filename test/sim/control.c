@@ -243,8 +243,11 @@ sim_control *sim_control_free(sim_control *c)
 {
     if (!c)
         return NULL;
-    while (!TAILQ_EMPTY(&c->channels))
-        channel_free(TAILQ_FIRST(&c->channels));
+    struct channel *ch, *next;
+    for (ch = TAILQ_FIRST(&c->channels); ch; ch = next) {
+        next = TAILQ_NEXT(ch, link);
+        channel_free(ch);
+    }
     if (c->listener)
         evconnlistener_free(c->listener);
     if (c->path[0])

@@ -198,6 +198,9 @@ static void config(rc_json *j, const sim *s, const sim_container *c, const char 
     rc_json_raw(j, podman ? RC_STR("\"Env\":[\"container=podman\"]") : RC_STR("\"Env\":null"));
     RC_JSON_KEY(j, "Cmd");
     command_words(j, c->spec->command, false);
+    if (c->spec->has_check)
+        rc_json_raw(j, RC_STR("\"Healthcheck\":{\"Test\":[\"CMD-SHELL\",\"test -e /ok\"],"
+                              "\"Interval\":500000000}"));
     sim_encode_str(j, "Image", c->spec->image);
     rc_json_raw(j, podman ? RC_STR("\"Volumes\":null,\"WorkingDir\":\"/\",\"Entrypoint\":[],"
                                    "\"OnBuild\":null")

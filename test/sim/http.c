@@ -831,8 +831,11 @@ sim_http *sim_http_free(sim_http *h)
     stop_listening(h);
     if (h->unix_path[0])
         (void)unlink(h->unix_path);
-    while (!TAILQ_EMPTY(&h->conns))
-        conn_free(TAILQ_FIRST(&h->conns));
+    sim_conn *c, *next;
+    for (c = TAILQ_FIRST(&h->conns); c; c = next) {
+        next = TAILQ_NEXT(c, link);
+        conn_free(c);
+    }
     free(h);
     return NULL;
 }

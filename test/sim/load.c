@@ -348,13 +348,13 @@ int sim_load_fill(sim *s, rc_str prefix, uint64_t count, unsigned n_labels, bool
                   rc_error *err)
 {
     static const rc_str bridge = {"bridge", 6};
-    sim_spec *spec;
+    sim_spec *spec = NULL;
     int rc = shared_spec(n_labels, "fill:1", false, &spec, err);
-    if (rc != RC_OK)
+    if (!spec)
         return rc;
     for (uint64_t i = 0; i < count && rc == RC_OK; i++) {
         char name[300];
-        sim_slot *slot;
+        sim_slot *slot = NULL;
         (void)snprintf(name, sizeof(name), "%.*s-%llu", RC_STR_ARG(prefix), (unsigned long long)i);
         rc = sim_op_create(s, rc_str_c(name), spec, "no", &bridge, 1, &slot, err);
         if (rc == RC_OK && running)

@@ -278,8 +278,8 @@ static sim_container *copy_container(const sim_container *c)
     copy->name = name;
     copy->error = error;
     copy->spec->refs++;
-    for (unsigned i = 0; i < copy->n_endpoints; i++)
-        sim_network_ref(copy->endpoints[i].network);
+    for (unsigned i = 0; i < c->n_endpoints; i++)
+        sim_network_ref(c->endpoints[i].network);
     return copy;
 }
 
@@ -502,8 +502,11 @@ sim_model *sim_model_new(uint64_t *rng, int64_t now_ns)
 
 void sim_model_clear(sim_model *m)
 {
-    while (!TAILQ_EMPTY(&m->slots))
-        sim_model_remove(m, TAILQ_FIRST(&m->slots));
+    sim_slot *slot, *next;
+    for (slot = TAILQ_FIRST(&m->slots); slot; slot = next) {
+        next = TAILQ_NEXT(slot, link);
+        sim_model_remove(m, slot);
+    }
 }
 
 sim_model *sim_model_free(sim_model *m)
@@ -512,8 +515,11 @@ sim_model *sim_model_free(sim_model *m)
         return NULL;
     if (m->by_id && m->by_name)
         sim_model_clear(m);
-    while (!TAILQ_EMPTY(&m->networks))
-        sim_network_remove(m, TAILQ_FIRST(&m->networks));
+    sim_network *n, *next;
+    for (n = TAILQ_FIRST(&m->networks); n; n = next) {
+        next = TAILQ_NEXT(n, link);
+        sim_network_remove(m, n);
+    }
     (void)rc_idmap_free(m->by_id);
     (void)rc_idmap_free(m->by_name);
     free(m);

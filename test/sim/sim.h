@@ -40,6 +40,7 @@ typedef struct sim_stats {
     uint64_t events_lost;    /* by a fault */
     uint64_t events_dropped; /* for a slow reader */
     uint64_t replayed;
+    uint64_t subscriptions; /* ever */
 } sim_stats;
 
 typedef struct sim_settings {

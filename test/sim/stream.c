@@ -340,14 +340,27 @@ static void deliver(sim_stream *st, const struct record *r)
         st->cut_armed = false;
 }
 
-/* Into the ring (the record's memory changes hands with the one that falls out of it). */
+/* What a record says, from one to the other; each keeps its memory, its place and its timer. */
+static void record_move(struct record *to, struct record *from)
+{
+    rc_buf line = to->line;
+    record_clear(to);
+    memcpy(to->action, from->action, sizeof(to->action));
+    to->container = from->container;
+    to->network = from->network;
+    to->time_ns = from->time_ns;
+    to->line = from->line;
+    to->rest = from->rest;
+    from->container = NULL;
+    from->network = NULL;
+    from->line = line;
+    rc_buf_clear(&from->line);
+}
+
 static struct record *enter_ring(sim_stream *st, struct record *r)
 {
     struct record *place = &st->ring[st->published % SIM_RING];
-    struct record old = *place;
-    *place = *r;
-    *r = old;
-    record_clear(r);
+    record_move(place, r);
     st->published++;
     return place;
 }
@@ -575,6 +588,7 @@ sim_subscriber *sim_stream_subscribe(sim_stream *st, const sim_subscription *opt
     sub->sub = *options;
     TAILQ_INSERT_TAIL(&st->subscribers, sub, link);
     st->n_subscribers++;
+    st->s->stats.subscriptions++;
     if (!arm_until(sub)) {
         sim_stream_unsubscribe(st, sub);
         return NULL;
