@@ -106,4 +106,14 @@ docker run -d --name server -p 80 rollcall-sample:latest sleep "$mark" >/dev/nul
 kill -KILL "$(cat "$dir/dockerd.pid")"
 "$tool" stop "$dir"
 nothing_left
+if command -v podman >/dev/null; then
+    start --podman
+    docker run -d --name server --network none --cgroup-parent "$(cat "$dir/cgroup")" rollcall-sample:latest sleep "$mark" >/dev/null
+    "$tool" restart --kill "$dir" >/dev/null
+    expect "podman's container, its service killed" running "$(state_of server)"
+    # Without its monitor a container has nobody to say whose it is but its cgroup.
+    kill -KILL "$(awk '/^PPid:/ { print $2 }' "/proc/$(docker inspect --format '{{.State.Pid}}' server)/status")"
+    "$tool" stop "$dir"
+    nothing_left
+fi
 echo "ok"
