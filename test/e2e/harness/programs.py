@@ -1,4 +1,5 @@
 """The programs under test: rollcalld, rollcall, and rollcall's watch as what all waiting is driven by."""
+import atexit
 import json
 import os
 import shutil
@@ -50,6 +51,8 @@ class Daemon:
         self.process = None
         # Containers that the mirror has shown: what the engine no longer has of them must be missing.
         self.mirrored = set()
+        # For a run that is interrupted.
+        atexit.register(self.discard)
 
     def argv(self):
         argv = [ROLLCALLD, "-H", self.host, "--index", self.index, "--state", os.path.join(self.home, "state"),
@@ -89,6 +92,7 @@ class Daemon:
         if self.process and self.process.poll() is None:
             self.kill()
         shutil.rmtree(self.home, ignore_errors=True)
+        atexit.unregister(self.discard)
 
     def tail(self, lines=40):
         try:
@@ -147,6 +151,7 @@ class Watch:
         self.wrong = []
         self.epoch = None
         self.rev = None
+        atexit.register(self.close)
         self._follow()
         self.wait(lambda: self.rev is not None, "the watch begins")
 
@@ -219,6 +224,7 @@ class Watch:
                     yield change["op"], change["cause"], change.get("action", ""), row
 
     def close(self):
+        atexit.unregister(self.close)
         if self._process.poll() is None:
             self._process.terminate()
             try:
