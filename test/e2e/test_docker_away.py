@@ -144,8 +144,9 @@ class CutOff(RollcallCase):
         for _ in range(8):
             self.engine.create()
         self.assert_equal_to_engine()
-        for kind in ("cut", "stall"):
-            for after in (0, 100, 4000):
+        # A kept connection that is closed before the first byte was just too old: the request is sent again, and rightly.
+        for kind, begins in (("cut", 1), ("stall", 0)):
+            for after in (begins, 100, 4000):
                 fault = self.proxy.break_next("/containers/json", after, kind)
                 failures = self.daemon.status()["resync_failures"]
                 self.daemon.rollcall("resync")

@@ -1,5 +1,6 @@
 """The programs under test: rollcalld, rollcall, and rollcall's watch as what all waiting is driven by."""
 import atexit
+import functools
 import json
 import os
 import shutil
@@ -25,6 +26,13 @@ def environment():
     return {key: value for key, value in os.environ.items() if not key.startswith(led)}
 
 
+@functools.cache
+def _has_state():
+    """Has this rollcalld a state environment? Then it must not be the machine's."""
+    return "--state" in subprocess.run([ROLLCALLD, "--help"], stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8",
+                                       timeout=GUARD, env=environment(), check=False).stdout
+
+
 class Result:
     """What a run of rollcall gave."""
 
@@ -34,7 +42,8 @@ class Result:
         self.err = done.stderr
 
     def lines(self):
-        return [json.loads(line) for line in self.out.splitlines()]
+        # Not splitlines: labels may hold what Unicode calls a line separator.
+        return [json.loads(line) for line in self.out.split("\n") if line]
 
 
 class Daemon:
@@ -55,8 +64,9 @@ class Daemon:
         atexit.register(self.discard)
 
     def argv(self):
-        argv = [ROLLCALLD, "-H", self.host, "--index", self.index, "--state", os.path.join(self.home, "state"),
-                "--socket", self.socket]
+        argv = [ROLLCALLD, "-H", self.host, "--index", self.index, "--socket", self.socket]
+        if _has_state():
+            argv += ["--state", os.path.join(self.home, "state")]
         for key, value in self.settings.items():
             argv += ["--set", f"{key}={value}"]
         return argv
@@ -109,7 +119,8 @@ class Daemon:
 
     def rollcall(self, *args, expect=0):
         done = subprocess.run([ROLLCALL, "--index", self.index, *args], stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=GUARD, env=environment(), check=False)
+                              capture_output=True, encoding="utf-8", timeout=GUARD, check=False,
+                              env={**environment(), "ROLLCALL_SOCKET": self.socket})
         result = Result(done)
         complaints = [line for line in result.err.splitlines() if any(word in line for word in SANITIZER_WORDS)]
         if complaints or (expect is not None and result.code != expect):
@@ -159,7 +170,7 @@ class Watch:
         since = ["--since", f"{self.epoch}:{self.rev}"] if self.rev is not None else []
         argv = [ROLLCALL, "--index", self._daemon.index, "watch", "--json", *since]
         self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                         stderr=subprocess.DEVNULL, text=True, env=environment())
+                                         stderr=subprocess.DEVNULL, encoding="utf-8", env=environment())
         threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
 
     def _read(self, process):
