@@ -17,10 +17,11 @@ static const struct {
     {"tab\tline\nreturn\r", "tab\tline\nreturn\r"},
     {"\"a\\u0000b\"", "\"a\\ufffdb\""},
     {"\\u0001\\u001f\\u00e9", "\\u0001\\u001f\\u00e9"},
-    {"\\ud83d\\ude00", "\\ud83d\\ude00"},               /* a pair */
-    {"\\uD83D\\uDE00", "\\uD83D\\uDE00"},               /* in capitals */
-    {"\\ud83d", "\\ufffd"},                             /* high, alone at the end */
-    {"\\ud83dx", "\\ufffdx"},                           /* high, then none */
+    {"\\ud83d\\ude00", "\\ud83d\\ude00"},                             /* a pair */
+    {"\\uD83D\\uDE00", "\\uD83D\\uDE00"},                             /* in capitals */
+    {"\\ud800\\udc00\\udbff\\udfff", "\\ud800\\udc00\\udbff\\udfff"}, /* the first, the last */
+    {"\\ud83d", "\\ufffd"},                                           /* high, alone at the end */
+    {"\\ud83dx", "\\ufffdx"},                                         /* high, then none */
     {"\\ud83d\\u0041", "\\ufffd\\u0041"},               /* high, then another character */
     {"\\ud83d\\ud83d\\ude00", "\\ufffd\\ud83d\\ude00"}, /* high, then a pair */
     {"\\ude00", "\\ufffd"},                             /* low, alone */
