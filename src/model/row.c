@@ -259,6 +259,14 @@ static bool state_keeps_exit_code(enum rc_state s)
            s == RC_STATE_REMOVING || s == RC_STATE_MISSING;
 }
 
+/* A failed start and a crash leave them behind in the engine's store, and its list and its inspect
+ * then disagree. */
+static void drop_addresses(rc_netif *networks, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        networks[i].ip = networks[i].ip6 = networks[i].mac = RC_STR_EMPTY;
+}
+
 bool rc_row_normalise(rc_row *row, rc_arena *arena)
 {
     rc_row out = *row;
@@ -269,6 +277,8 @@ bool rc_row_normalise(rc_row *row, rc_arena *arena)
                      &networks) ||
         !sorted_copy(arena, row->mounts, row->n_mounts, sizeof(rc_mount), compare_mounts, &mounts))
         return false;
+    if (networks && !rc_state_holds_ports(out.state))
+        drop_addresses(networks, out.n_networks);
     out.networks = networks;
     out.mounts = mounts;
     if (out.state != RC_STATE_RUNNING && out.state != RC_STATE_PAUSED)
