@@ -1,4 +1,4 @@
-/* What LMDB does not check of its data file before it maps it. */
+/* Is LMDB's data file one, and whole? From its two meta pages. */
 #include "index/data_file.h"
 
 #include <errno.h>
@@ -33,16 +33,18 @@ static int read_meta(int fd, off_t at, struct meta *m, rc_error *err)
         return rc_fail_errno(err, RC_IO, errno, "index: cannot read data.mdb");
     if ((size_t)n < sizeof(*m) || m->magic != 0xBEEFC0DE)
         return rc_fail(err, RC_CORRUPT, "index: data.mdb has no meta page");
-    if (m->version != 1 || m->page_size < 256 || m->page_size > 65536)
+    if (m->version != 1 || m->page_size < 256 || m->page_size > 65536 ||
+        (m->page_size & (m->page_size - 1)))
         return rc_fail(err, RC_CORRUPT, "index: data.mdb is of another LMDB format");
     return RC_OK;
 }
 
-int rc_data_file_check(const char *file, rc_error *err)
+int rc_data_file_check(const char *file, size_t *ret_page_size, rc_error *err)
 {
     RC_AUTO_CLOSE int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
     struct meta a, b;
+    *ret_page_size = 0;
     if (fd < 0 && errno == ENOENT)
         return RC_OK;
     if (fd < 0 || fstat(fd, &st) < 0)
@@ -60,5 +62,6 @@ int rc_data_file_check(const char *file, rc_error *err)
     const struct meta *m = b.txn > a.txn ? &b : &a;
     if (m->last_page >= (uint64_t)st.st_size / a.page_size)
         return rc_fail(err, RC_CORRUPT, "index: data.mdb is cut off");
+    *ret_page_size = a.page_size;
     return RC_OK;
 }

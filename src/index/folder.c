@@ -24,6 +24,8 @@
 #define GONE_PREFIX  "gone."
 #define CURRENT_NEW  RC_CURRENT_NAME ".new"
 #define NAME_ROOM    80
+#define NO_GROUP     ((gid_t)-1)
+#define NO_OWNER     ((uid_t)-1)
 #define DEPTH_MAX    8 /* of what is removed below an environment's folder */
 
 struct rc_folder {
@@ -73,14 +75,14 @@ static int make_folder(rc_folder *f, rc_error *err)
     f->fd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (f->fd < 0)
         return fail_at(err, "open its folder");
-    if (f->gid != (gid_t)-1 && fchown(f->fd, (uid_t)-1, f->gid) < 0)
+    if (f->gid != NO_GROUP && fchown(f->fd, NO_OWNER, f->gid) < 0)
         return fail_at(err, "give its folder to the group");
     /* One that was made by others keeps its modes, but for what the group needs. */
     struct stat st;
     if (fstat(f->fd, &st) < 0)
         return fail_at(err, "look at its folder");
     mode_t mode = made ? f->dir_mode : (st.st_mode & 07777);
-    if (f->gid != (gid_t)-1)
+    if (f->gid != NO_GROUP)
         mode |= 02050;
     if (mode != (st.st_mode & 07777) && fchmod(f->fd, mode) < 0)
         return fail_at(err, "set its folder's mode");
@@ -344,6 +346,19 @@ int rc_folder_current(const rc_folder *f, rc_env_name *out, bool *ret_dangling, 
     return RC_OK;
 }
 
+/* A folder of an environment, that the group then finds its way into. */
+static int give_to_group(const rc_folder *f, const char *name, rc_error *err)
+{
+    struct stat st;
+    if (f->gid == NO_GROUP)
+        return RC_OK;
+    if (fchownat(f->fd, name, NO_OWNER, f->gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+        fstatat(f->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+        fchmodat(f->fd, name, (st.st_mode & 07777) | 02050, 0) < 0)
+        return fail_at(err, "give an environment's folder to the group");
+    return RC_OK;
+}
+
 int rc_folder_make(rc_folder *f, rc_env_name *out, rc_error *err)
 {
     rc_env_name env = {"", 0};
@@ -356,14 +371,10 @@ int rc_folder_make(rc_folder *f, rc_env_name *out, rc_error *err)
     if (mkdirat(f->fd, name, 0700) < 0)
         return fail_at(err, "make an environment's folder");
     f->last_number = env.number;
-    mode_t mode = f->dir_mode;
-    bool failed = false;
-    if (f->gid != (gid_t)-1) {
-        mode |= 02050;
-        failed = fchownat(f->fd, name, (uid_t)-1, f->gid, AT_SYMLINK_NOFOLLOW) < 0;
-    }
-    if (failed || fchmodat(f->fd, name, mode, 0) < 0) {
-        int code = fail_at(err, "give an environment's folder to its readers");
+    int code = fchmodat(f->fd, name, f->dir_mode, 0) < 0
+                   ? fail_at(err, "set an environment's folder's mode")
+                   : give_to_group(f, name, err);
+    if (code) {
         unlinkat(f->fd, name, AT_REMOVEDIR);
         return code;
     }
@@ -375,15 +386,14 @@ int rc_folder_share(const rc_folder *f, const rc_env_name *env, rc_error *err)
 {
     static const char *const files[] = {"data.mdb", "lock.mdb"};
     char name[RC_ENV_NAME_MAX], path[NAME_ROOM];
-    if (f->gid == (gid_t)-1)
-        return RC_OK;
     rc_env_name_format(env, name);
-    for (size_t i = 0; i < RC_ARRAY_LEN(files); i++) {
+    int code = give_to_group(f, name, err);
+    for (size_t i = 0; !code && i < RC_ARRAY_LEN(files); i++) {
         snprintf(path, sizeof(path), "%s/%s", name, files[i]);
-        if (fchownat(f->fd, path, (uid_t)-1, f->gid, AT_SYMLINK_NOFOLLOW) < 0)
-            return fail_at(err, "give its files to the group");
+        if (f->gid != NO_GROUP && fchownat(f->fd, path, NO_OWNER, f->gid, AT_SYMLINK_NOFOLLOW) < 0)
+            code = fail_at(err, "give its files to the group");
     }
-    return RC_OK;
+    return code;
 }
 
 int rc_folder_switch(rc_folder *f, const rc_env_name *env, rc_error *err)

@@ -94,7 +94,26 @@ static int check_log(const rc_writer_env *env, rc_kv_txn *txn, rc_error *err)
     return good ? RC_OK : rc_fail(err, RC_CORRUPT, "index: the change log does not fit meta");
 }
 
-static int check_env(rc_index *ix, rc_writer_env *env, rc_error *err)
+/* A copy was made of what is open, and holds the same rows. */
+static int check_copy(const rc_index *ix, rc_writer_env *env, rc_error *err)
+{
+    if (env->meta.epoch != ix->env.meta.epoch || env->meta.rev != ix->env.meta.rev)
+        return rc_fail(err, RC_INTERNAL, "index: its copy is of another revision");
+    memcpy(env->containers, ix->env.containers, sizeof(env->containers));
+    return RC_OK;
+}
+
+static int check_rows(rc_index *ix, rc_writer_env *env, rc_kv_txn *txn, rc_error *err)
+{
+    int code = check_log(env, txn, err);
+    if (!code)
+        code = check_table(env, txn, env->tables.containers, check_row, ix->arena, err);
+    if (!code)
+        code = check_table(env, txn, env->tables.networks, check_network, ix->arena, err);
+    return code;
+}
+
+static int check_env(rc_index *ix, rc_writer_env *env, bool is_copy, rc_error *err)
 {
     rc_kv_txn *txn = NULL;
     int code = rc_kv_begin(env->kv, false, &txn, err);
@@ -102,17 +121,14 @@ static int check_env(rc_index *ix, rc_writer_env *env, rc_error *err)
         return code;
     code = rc_meta_get(txn, &env->tables, &env->meta, err);
     if (!code)
-        code = check_log(env, txn, err);
-    if (!code)
-        code = check_table(env, txn, env->tables.containers, check_row, ix->arena, err);
-    if (!code)
-        code = check_table(env, txn, env->tables.networks, check_network, ix->arena, err);
+        code = is_copy ? check_copy(ix, env, err) : check_rows(ix, env, txn, err);
     rc_kv_abort(txn);
     return code ? code : rc_writer_numbers(env, err);
 }
 
 /* The environment's store and tables, whatever is in them. */
-static int open_store(rc_index *ix, const rc_env_name *name, rc_writer_env *out, rc_error *err)
+static int open_store(rc_index *ix, const rc_env_name *name, bool check, rc_writer_env *out,
+                      rc_error *err)
 {
     RC_AUTO_FREE char *path = rc_folder_path(ix->folder, name);
     if (!path)
@@ -121,6 +137,7 @@ static int open_store(rc_index *ix, const rc_env_name *name, rc_writer_env *out,
     const rc_kv_options o = {.dir = path,
                              .map_size = ix->map_size,
                              .write = true,
+                             .check = check,
                              .nosync = !rc_folder_in_memory(ix->folder),
                              .data_mode = ix->mode,
                              /* Who may read the data must be able to take a reader's slot. */
@@ -139,13 +156,14 @@ static int open_store(rc_index *ix, const rc_env_name *name, rc_writer_env *out,
     return RC_OK;
 }
 
-int rc_writer_open_env(rc_index *ix, const rc_env_name *name, rc_writer_env *out, rc_error *err)
+int rc_writer_open_env(rc_index *ix, const rc_env_name *name, bool is_copy, rc_writer_env *out,
+                       rc_error *err)
 {
     rc_writer_env env;
-    int code = open_store(ix, name, &env, err);
+    int code = open_store(ix, name, !is_copy, &env, err);
     if (code)
         return code;
-    code = check_env(ix, &env, err);
+    code = check_env(ix, &env, is_copy, err);
     if (code) {
         rc_writer_close_env(&env);
         return code;
@@ -191,7 +209,7 @@ static int make_env(rc_index *ix, rc_str identity, rc_writer_env *out, rc_error 
     int code = rc_folder_make(ix->folder, &name, err);
     if (code)
         return code;
-    code = open_store(ix, &name, &env, err);
+    code = open_store(ix, &name, false, &env, err);
     if (!code)
         code = write_first(&env, identity, err);
     if (code) {
@@ -263,7 +281,7 @@ static bool is_the_index(int code, const rc_error *err)
 
 static int open_kept(rc_index *ix, const rc_env_name *name, rc_error *err)
 {
-    int code = rc_writer_open_env(ix, name, &ix->env, err);
+    int code = rc_writer_open_env(ix, name, false, &ix->env, err);
     if (!code)
         code = rc_kv_begin(ix->env.kv, false, &ix->read, err);
     ix->reading = !code;

@@ -274,7 +274,9 @@ static int new_env(const rc_kv_options *o, int dir_fd, const struct stat *st, st
                         .born = atomic_load(&forks),
                         .writable = o->write};
     pthread_mutex_init(&env->mutex, NULL);
-    int code = rc_data_file_check(data, err);
+    size_t page_size;
+    int code =
+        o->check ? rc_data_file_check_tree(data, err) : rc_data_file_check(data, &page_size, err);
     if (!code)
         code = open_lmdb(env, o, err);
     if (!code)

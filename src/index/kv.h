@@ -28,10 +28,11 @@ typedef struct rc_kv_iter rc_kv_iter;
 typedef unsigned rc_kv_table;
 
 typedef struct rc_kv_options {
-    const char *dir;  /* exists already */
-    size_t map_size;  /* of a writer: address space, and the most the data may ever take */
-    bool write;       /* takes the writer's lock for as long as the handle lives */
-    bool nosync;      /* of a writer: commits do not wait for the disk */
+    const char *dir; /* exists already */
+    size_t map_size; /* of a writer: address space, and the most the data may ever take */
+    bool write;      /* takes the writer's lock for as long as the handle lives */
+    bool check;      /* of a writer: looks at every page first; damage is RC_CORRUPT, not a crash */
+    bool nosync;     /* of a writer: commits do not wait for the disk */
     mode_t data_mode; /* of a writer: 0 is 0640 */
     mode_t lock_mode; /* of a writer: 0 is 0660; readers need to write the lock file */
 } rc_kv_options;

@@ -34,11 +34,7 @@ static int switch_to_copy(rc_index *ix, rc_error *err)
     int code = copy_env(ix, &name, err);
     if (code)
         return code;
-    code = rc_writer_open_env(ix, &name, &env, err);
-    if (!code && (env.meta.epoch != ix->env.meta.epoch || env.meta.rev != ix->env.meta.rev)) {
-        rc_writer_close_env(&env);
-        code = rc_fail(err, RC_INTERNAL, "index: its copy is of another revision");
-    }
+    code = rc_writer_open_env(ix, &name, true, &env, err);
     if (code) {
         rc_folder_remove(ix->folder, &name);
         return code;

@@ -68,9 +68,10 @@ struct rc_index {
     rc_arena *keys;  /* of a row's keys while it is written */
 };
 
-/* index.c. open_env checks everything in it. adopt_env puts it in the place of the one in use; it
- * takes env in any case and removes it on failure. */
-int rc_writer_open_env(rc_index *ix, const rc_env_name *name, rc_writer_env *out, rc_error *err);
+/* index.c. open_env checks everything in it, but a fresh copy. adopt_env puts it in the place of
+ * the one in use; it takes env in any case and removes it on failure. */
+int rc_writer_open_env(rc_index *ix, const rc_env_name *name, bool is_copy, rc_writer_env *out,
+                       rc_error *err);
 void rc_writer_close_env(rc_writer_env *env);
 int rc_writer_adopt_env(rc_index *ix, rc_writer_env *env, rc_error *err);
 int rc_writer_numbers(rc_writer_env *env, rc_error *err);
