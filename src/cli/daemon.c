@@ -80,7 +80,7 @@ static void put_times(rc_buf *out, const rc_status *s, int64_t now_ns)
     put_label(out, "Last resync");
     if (s->live.resync_ns) {
         int64_t shown = s->live.resync_took_ns;
-        shown -= shown % (RC_NS_PER_MS / 10); /* tenths of a millisecond */
+        shown -= shown % (shown >= RC_NS_PER_MS ? RC_NS_PER_MS : 1000); /* nobody wants more */
         (void)rc_duration_format(took, shown);
         rc_show_ago(out, s->live.resync_ns, now_ns);
         rc_buf_printf(out, ", took %s", took);

@@ -84,6 +84,8 @@ _Static_assert(sizeof(rc_live_info) == 1616 - INFO_AT, "end of the fields");
 struct rc_live {
     struct page *page;
     int fd;
+    int lock_fd; /* the writer's, -1 for a reader; never mapped: a mapping keeps its file open, and
+                    so the lock, for as long as anybody looks at a dead process's memory */
     bool writer;
     pthread_mutex_t mutex; /* of the writer's threads */
 };
@@ -104,7 +106,7 @@ static rc_live *new_live(bool writer)
 {
     rc_live *live = calloc(1, sizeof(*live));
     if (live) {
-        live->fd = -1;
+        live->fd = live->lock_fd = -1;
         live->writer = writer;
         pthread_mutex_init(&live->mutex, NULL);
     }
@@ -119,6 +121,8 @@ rc_live *rc_live_close(rc_live *live)
         munmap(live->page, RC_LIVE_SIZE);
     if (live->fd >= 0)
         close(live->fd);
+    if (live->lock_fd >= 0)
+        close(live->lock_fd);
     pthread_mutex_destroy(&live->mutex);
     free(live);
     return NULL;
@@ -136,10 +140,13 @@ static int map_page(rc_live *live, rc_error *err)
 
 /* The writer's side */
 
-static int take_lock(rc_live *live, const char *dir, rc_error *err)
+static int take_lock(rc_live *live, const char *dir, const char *file, rc_error *err)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (fcntl(live->fd, F_OFD_SETLK, &lock) == 0)
+    live->lock_fd = open(file, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (live->lock_fd < 0)
+        return fail_at(err, "open it");
+    if (fcntl(live->lock_fd, F_OFD_SETLK, &lock) == 0)
         return RC_OK;
     if (errno == EAGAIN || errno == EACCES)
         return rc_fail(err, RC_EXISTS, "index: another daemon has %s", dir);
@@ -213,7 +220,7 @@ int rc_live_create(const char *dir, mode_t mode, gid_t gid, rc_live **out, rc_er
         return rc_fail(err, RC_NOMEM, "live page: no memory");
     }
     live->fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-    int code = live->fd < 0 ? fail_at(err, "open it") : take_lock(live, dir, err);
+    int code = live->fd < 0 ? fail_at(err, "open it") : take_lock(live, dir, file, err);
     if (!code)
         code = fill_file(live, err);
     if (!code)
