@@ -45,7 +45,7 @@ void rc_batch_free(rc_index *ix)
 
 /* Looking up */
 
-/* A stored record, valid, of the last commit. */
+/* A record of the last commit, not validated. */
 static int stored_record(rc_index *ix, const rc_id *id, rc_str *out, rc_error *err)
 {
     char hex[RC_ID_LEN + 1];
@@ -54,8 +54,7 @@ static int stored_record(rc_index *ix, const rc_id *id, rc_str *out, rc_error *e
     if (code)
         return code;
     rc_id_format(id, hex);
-    code = rc_kv_get(txn, ix->env.tables.containers, rc_str_n(hex, RC_ID_LEN), out, err);
-    return code ? code : rc_record_validate(*out, err);
+    return rc_kv_get(txn, ix->env.tables.containers, rc_str_n(hex, RC_ID_LEN), out, err);
 }
 
 static int current_record(rc_index *ix, const rc_id *id, rc_str *out, rc_error *err)
@@ -67,6 +66,12 @@ static int current_record(rc_index *ix, const rc_id *id, rc_str *out, rc_error *
         return RC_NOTFOUND;
     *out = rc_str_n(ix->entry.data + p->at, p->len);
     return RC_OK;
+}
+
+static int valid_record(rc_index *ix, const rc_id *id, rc_str *out, rc_error *err)
+{
+    int code = current_record(ix, id, out, err);
+    return code ? code : rc_record_validate(*out, err);
 }
 
 int rc_index_get(rc_index *ix, const rc_id *id, rc_row *out, rc_error *err)
@@ -123,7 +128,7 @@ int rc_index_put(rc_index *ix, const rc_row *row, enum rc_change_cause cause, rc
     if (code)
         return code;
     rc_str record = rc_buf_view(&ix->scratch);
-    code = current_record(ix, &id, &old, err);
+    code = valid_record(ix, &id, &old, err);
     if (code && code != RC_NOTFOUND)
         return code;
     bool changed = code == RC_NOTFOUND || !rc_record_same(old, record);
@@ -142,7 +147,7 @@ int rc_index_del(rc_index *ix, const rc_id *id, enum rc_change_cause cause, rc_e
 {
     char hex[RC_ID_LEN + 1];
     rc_str old;
-    int code = current_record(ix, id, &old, err);
+    int code = valid_record(ix, id, &old, err);
     if (code)
         return code;
     rc_id_format(id, hex);

@@ -97,6 +97,7 @@ static int code_of(int rc)
     case MDB_BAD_VALSIZE:
         return RC_INVALID;
     case MDB_READERS_FULL:
+    case MDB_MAP_RESIZED: /* and somebody looks at the old map */
     case EAGAIN:
         return RC_BUSY;
     case EACCES:
