@@ -84,6 +84,10 @@ static void on_read(struct bufferevent *bev, void *arg)
     struct evbuffer *in = bufferevent_get_input(bev);
     char target[FAKE_TARGET_MAX];
 
+    if (*evbuffer_pullup(in, 1) == 0x16) { /* TLS, which this server does not speak */
+        hang_up(c);
+        return;
+    }
     if (evbuffer_search(in, "\r\n\r\n", 4, NULL).pos < 0)
         return;
     char *line = evbuffer_readln(in, NULL, EVBUFFER_EOL_CRLF);
