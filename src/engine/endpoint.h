@@ -21,10 +21,13 @@ typedef struct rc_endpoint_options {
     void *arg;
 } rc_endpoint_options;
 
-/* In this order: host; DOCKER_HOST; DOCKER_CONTEXT or config.json's currentContext (from
- * DOCKER_CONFIG or $HOME/.docker) other than "default"; unix:///var/run/docker.sock. With
- * DOCKER_TLS_VERIFY (not empty) or DOCKER_CERT_PATH, TCP is TLS. RC_INVALID naming the variable or
- * file that is wrong. */
+/* Call rc_wire_init() before. In this order: host; DOCKER_HOST; DOCKER_CONTEXT or config.json's
+ * currentContext (from DOCKER_CONFIG or $HOME/.docker) other than "default";
+ * unix:///var/run/docker.sock. With DOCKER_TLS_VERIFY (not empty) or DOCKER_CERT_PATH, TCP is TLS;
+ * with the latter alone it is not verified, as Docker's client does. Configured TLS files are
+ * verified with; a context has its own. RC_INVALID naming the variable or file that is wrong;
+ * RC_UNSUPPORTED for ssh://, npipe://, fd://; RC_PERM and RC_IO naming the file that cannot be
+ * read; RC_NOMEM. */
 int rc_endpoint_resolve(const rc_endpoint_options *options, rc_endpoint **out, rc_error *err);
 rc_endpoint *rc_endpoint_free(rc_endpoint *e);
 

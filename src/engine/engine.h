@@ -1,7 +1,11 @@
 /* The Engine API as the mirror uses it: GET only, by construction: nothing here takes a method.
  * Asynchronous on the caller's event base, one thread. The event stream has a client (and so a
  * connection) of its own and the most urgent event priority; all else goes over another, less
- * urgent one. Sources: Docker Engine API v1.24 to v1.55, Podman 4.3's compatible API. */
+ * urgent one. Sources: Docker Engine API v1.24 to v1.55, Podman 4.3's compatible API.
+ *
+ * Caveats. Call rc_wire_init() before. The process must ignore SIGPIPE. All but rc_engine_connect
+ * need a version that is agreed on: RC_INVALID before the first connect that went well, unless one
+ * is pinned. */
 #ifndef RC_ENGINE_ENGINE_H
 #define RC_ENGINE_ENGINE_H
 
@@ -20,7 +24,8 @@ typedef struct rc_engine rc_engine;
 typedef struct rc_engine_call rc_engine_call;
 
 typedef struct rc_engine_options {
-    const char *api_version;    /* "1.41" to pin it; NULL or "": negotiate */
+    const char *api_version;    /* "1.41" to pin it (then it is tried as it is, whatever the engine
+                                   says); NULL or "": negotiate */
     int64_t connect_timeout_ns; /* to connect, and for the stream's headers twice as long … */
     int64_t request_timeout_ns; /* … but at least this; a request without a byte for so long */
     size_t line_max;            /* longest event line, bytes; 0: 16 MiB */
@@ -28,12 +33,12 @@ typedef struct rc_engine_options {
 } rc_engine_options;
 
 /* base needs at least two priorities: 0 is the stream's, 1 the requests'. endpoint is borrowed and
- * must outlive it. */
+ * must outlive it. RC_INVALID (options, base), RC_NOMEM. */
 int rc_engine_new(struct event_base *base, const rc_endpoint *endpoint,
                   const rc_engine_options *options, rc_engine **out, rc_error *err);
 
 /* Ends every call (their on_done comes, with RC_ENGINE_CANCELLED, before this returns). Not from
- * inside a callback. */
+ * inside a callback: that is a bug and aborts. */
 rc_engine *rc_engine_free(rc_engine *engine);
 
 enum rc_engine_outcome {
@@ -57,7 +62,9 @@ typedef struct rc_engine_result {
 /* Every call: NULL and err if it could not be started (then no callback comes); else on_done comes
  * exactly once, last, from the event loop and never from inside the function that started or
  * cancelled it. A call handle is valid until its on_done returns. */
-void rc_engine_cancel(rc_engine_call *call); /* takes NULL */
+/* No callback but on_done comes after this, not even the on_batch of what was handed out. From
+ * inside any callback, too; takes NULL. */
+void rc_engine_cancel(rc_engine_call *call);
 
 typedef struct rc_engine_hello {
     bool podman;
@@ -81,7 +88,8 @@ typedef struct rc_engine_stream {
     /* A line that is no event: err says what and where; oversize: over the cap. The stream goes
      * on. */
     void (*on_bad)(void *arg, const rc_error *err, bool oversize);
-    void (*on_batch)(void *arg); /* after the events of one read: commit now */
+    void (*on_batch)(void *arg); /* after the events of one turn of the loop (some 256 KiB at most):
+                                    commit now */
     void (*on_done)(void *arg, const rc_engine_result *result);
     void *arg;
 } rc_engine_stream;
@@ -95,17 +103,18 @@ typedef struct rc_engine_list {
     /* Non-zero ends the call as RC_ENGINE_CANCELLED. An element that cannot be decoded ends it as
      * RC_ENGINE_BAD: a list with a hole is not complete. */
     int (*on_element)(void *arg, const rc_observation *obs);
-    void (*on_batch)(void *arg); /* after the elements of one read; may be NULL */
+    void (*on_batch)(void *arg); /* after the elements of one turn (some 32 KiB at most, at least
+                                    one element); may be NULL */
     void (*on_done)(void *arg, const rc_engine_result *result);
     void *arg;
 } rc_engine_list;
 
-/* GET /containers/json?all=1, with a filter on ids if n > 0. */
+/* GET /containers/json?all=1, with a filter on ids if n > 0; n > 100 is RC_INVALID. */
 rc_engine_call *rc_engine_containers(rc_engine *engine, const rc_id *ids, size_t n,
                                      const rc_engine_list *list, rc_error *err);
 
 /* GET /containers/{id}/json. obs is valid in the callback and NULL unless RC_ENGINE_OK. A 404 is
- * RC_ENGINE_STATUS with status 404. */
+ * RC_ENGINE_STATUS with status 404; an answer about another container is RC_ENGINE_BAD. */
 rc_engine_call *rc_engine_inspect(rc_engine *engine, const rc_id *id,
                                   void (*on_done)(void *arg, const rc_observation *obs,
                                                   const rc_engine_result *result),

@@ -40,8 +40,10 @@ def _ports(listed):
     return sorted(ports)
 
 
-def _networks(networks):
-    return {name: (n["NetworkID"], n["IPAddress"], n["GlobalIPv6Address"], n["MacAddress"])
+def _networks(networks, word):
+    # A failed start and a crash leave addresses behind in the engine's store.
+    live = word in HOLDS_PORTS
+    return {name: (n["NetworkID"], *((n["IPAddress"], n["GlobalIPv6Address"], n["MacAddress"]) if live else ("", "", "")))
             for name, n in (networks or {}).items()}
 
 
@@ -76,7 +78,7 @@ def of_engine(listed, inspect, kind):
         "pid": now["Pid"] or None if word in ("running", "paused") else None,
         "restart_policy": _policy(inspect["HostConfig"]["RestartPolicy"]),
         "ports": _ports(listed["Ports"]) if word in HOLDS_PORTS else [],
-        "networks": _networks(networks),
+        "networks": _networks(networks, word),
         "mounts": _mounts(listed["Mounts"]),
     }
 

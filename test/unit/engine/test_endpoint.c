@@ -47,7 +47,8 @@ static void set(struct world *w, const char *name, const char *value)
         i++;
     assert_true(i < VARIABLES_MAX);
     w->names[i] = name;
-    (void)snprintf(w->values[i], sizeof(w->values[i]), "%s", value);
+    assert_true(strlen(value) < sizeof(w->values[i]));
+    memmove(w->values[i], value, strlen(value) + 1); /* it may be w->dir */
     w->n = i == w->n ? i + 1 : w->n;
 }
 

@@ -19,17 +19,17 @@ enum where { NOWHERE, IN_ELEMENT, IN_BATCH, IN_DONE };
 struct seen {
     struct fake *f;
     rc_engine_call *call;
-    enum where cancel, again; /* where to call it off, and to start `next` */
-    bool stop;                /* by on_element's answer */
     struct seen *next;
-    bool keep_looping;
+    uint64_t digest;
+    int64_t date;
+    enum where cancel, again; /* where to call it off, and to start `next` */
     int elements, batches, done;
     int unbatched;
-    uint64_t digest;
-    char id[80];
     enum rc_engine_outcome outcome;
     int status;
-    int64_t date;
+    bool stop; /* by on_element's answer */
+    bool keep_looping;
+    char id[80];
     rc_error err;
 };
 

@@ -153,7 +153,7 @@ static void check_capture(struct fake *f, const char *path)
         struct seen cut = read_stream(f, (struct fake_answer){.bytes = bytes, .close = true});
         assert_int_equal(cut.outcome, RC_ENGINE_CUT);
         assert_int_equal(cut.events, events);
-        strcpy(bytes + len, END);
+        memcpy(bytes + len, END, sizeof(END));
     }
     struct seen whole = read_stream(f, (struct fake_answer){.bytes = bytes, .close = true});
     assert_int_equal(whole.outcome, RC_ENGINE_OK);
