@@ -685,6 +685,8 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     }
     bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
     bufferevent_setwatermark(c->bev, EV_READ, 0, (size_t)SIM_HEAD_MAX * 2);
+    /* The default of 16 KiB a write is a system call for every 30 events. */
+    (void)bufferevent_set_max_single_write(c->bev, (size_t)1 << 20);
     if (h->s->settings.read_delay_ms > 0) {
         (void)bufferevent_disable(c->bev, EV_READ);
         wait_ms(c, h->s->settings.read_delay_ms);

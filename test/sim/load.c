@@ -12,7 +12,7 @@
 
 #define POOL_MAX     200000
 #define TICK_MS      1
-#define BATCH        512
+#define BATCH        4096
 #define BACKLOG_FULL ((size_t)4 << 20)
 #define LABELS_MAX   64
 

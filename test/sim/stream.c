@@ -654,12 +654,15 @@ int sim_stream_fault(sim_stream *st, enum sim_event_fault fault, const rc_id *co
 
 void sim_stream_faults_clear(sim_stream *st)
 {
+    struct record *r, *next;
     memset(st->rules, 0, sizeof(st->rules));
     st->n_rules = 0;
     st->cut_armed = false;
     publish_held(st);
-    while (!TAILQ_EMPTY(&st->delayed))
-        on_delay(-1, 0, TAILQ_FIRST(&st->delayed));
+    for (r = TAILQ_FIRST(&st->delayed); r; r = next) {
+        next = TAILQ_NEXT(r, link);
+        on_delay(-1, 0, r);
+    }
 }
 
 unsigned sim_stream_faults_left(const sim_stream *st)
@@ -726,10 +729,13 @@ static void free_list(struct record_list *list)
 
 sim_stream *sim_stream_free(sim_stream *st)
 {
+    sim_subscriber *sub, *next;
     if (!st)
         return NULL;
-    while (!TAILQ_EMPTY(&st->subscribers))
-        sim_stream_unsubscribe(st, TAILQ_FIRST(&st->subscribers));
+    for (sub = TAILQ_FIRST(&st->subscribers); sub; sub = next) {
+        next = TAILQ_NEXT(sub, link);
+        sim_stream_unsubscribe(st, sub);
+    }
     free_list(&st->held);
     free_list(&st->delayed);
     for (size_t i = 0; i < SIM_RING; i++) {
