@@ -57,21 +57,27 @@ class RollcallCase(unittest.TestCase):
         # A test cannot ask unittest whether it has failed; since 3.11 its result knows at once.
         self._result, self._failures_before = result, len(result.failures) + len(result.errors)
         super().run(result)
-        if self.failed() and self.daemon:
-            print(f"---- {self.id()}: rollcalld's log ends with\n{self.daemon.tail()}\n----", file=sys.stderr)
 
     def failed(self):
         return len(self._result.failures) + len(self._result.errors) > self._failures_before
 
     def tearDown(self):
-        if self.daemon is None or self.failed():
+        settled = False
+        try:
+            if self.daemon and not self.failed():
+                self.assert_at_rest()
+                settled = True
+        finally:
+            if self.daemon and not settled:
+                print(f"---- {self.id()}: rollcalld's log ends with\n{self.daemon.tail()}\n----", file=sys.stderr)
             self.engine.clear()
-            return
+        if settled:
+            self.assert_equal_to_engine()
+            self.assertEqual(self.watch.wrong, [])
+
+    def assert_at_rest(self):
         self.assert_equal_to_engine()
         self.assert_resync_finds_nothing()
-        self.engine.clear()
-        self.assert_equal_to_engine()
-        self.assertEqual(self.watch.wrong, [])
 
     # ---- assertions ----
 
