@@ -7,7 +7,13 @@
 #include "base/idmap.h"
 #include "index/record.h"
 
-enum entry_offset { AT_VERSION = 0, AT_SIZE = 4, AT_TIME = 8, AT_COUNT = 16, ENTRY_HEADER = 24 };
+enum entry_offset {
+    AT_VERSION = 0,
+    AT_SIZE = 4,
+    AT_TIME = 8,
+    AT_COUNT = 16,
+    ENTRY_HEADER = RC_CHANGE_HEADER
+};
 enum step_offset { AT_OP = 0, AT_CAUSE, AT_PREV, AT_ACTION = 4, AT_BODY = 8, STEP_HEADER = 16 };
 
 static uint32_t load32(const char *p)
@@ -49,16 +55,21 @@ void rc_change_begin(rc_buf *entry)
         memset(p, 0, ENTRY_HEADER);
 }
 
-void rc_change_append(rc_buf *entry, const rc_change *step)
+uint64_t rc_change_size(const rc_change *step)
+{
+    return STEP_HEADER + room_for(step->action.len) + room_for(step->body.len);
+}
+
+size_t rc_change_append(rc_buf *entry, const rc_change *step)
 {
     if (step->action.len > RC_RECORD_MAX || step->body.len > RC_RECORD_MAX) {
         entry->failed = true;
-        return;
+        return 0;
     }
     size_t action = room_for(step->action.len), body = room_for(step->body.len);
     char *p = rc_buf_extend(entry, STEP_HEADER + action + body);
     if (!p)
-        return;
+        return 0;
     memset(p, 0, STEP_HEADER + action + body);
     p[AT_OP] = (char)step->op;
     p[AT_CAUSE] = (char)step->cause;
@@ -70,6 +81,7 @@ void rc_change_append(rc_buf *entry, const rc_change *step)
     if (step->body.len)
         memcpy(p + STEP_HEADER + action, step->body.ptr, step->body.len);
     store32(entry->data + AT_COUNT, load32(entry->data + AT_COUNT) + 1);
+    return entry->len - body;
 }
 
 void rc_change_end(rc_buf *entry, int64_t time_ns)

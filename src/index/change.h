@@ -21,11 +21,15 @@ typedef struct rc_change {
     rc_str body;              /* put: the row's record; del: the container's ID */
 } rc_change;
 
+/* Bytes that an entry begins with, and those that a step adds. */
+#define RC_CHANGE_HEADER 24
+uint64_t rc_change_size(const rc_change *step);
+
 /* Starts an entry at the buffer's end (so buffers hold one entry), appends a step to it, and closes
  * it with the time of the commit. The entry is good if the buffer has not failed after the last
- * call. A step's record must be valid. */
+ * call. A step's record must be valid. append returns where in the buffer the step's body lies. */
 void rc_change_begin(rc_buf *entry);
-void rc_change_append(rc_buf *entry, const rc_change *step);
+size_t rc_change_append(rc_buf *entry, const rc_change *step);
 void rc_change_end(rc_buf *entry, int64_t time_ns);
 
 /* A cursor over the steps of an entry of unknown origin. */

@@ -1,11 +1,15 @@
 /* The only user of lmdb.h: environments, transactions, iteration; LMDB's errors as ours. What it
- * adds is what LMDB leaves to its user: one writer for longer than one transaction, and no SIGBUS
+ * adds is what LMDB leaves to its user: one writer for longer than one transaction, one environment
+ * a folder in a process, handles that fork() makes unusable instead of dangerous, and no SIGBUS
  * from a data file that was cut short. */
 #include "index/kv.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,9 +17,12 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "index/data_file.h"
+#include "index/layout.h"
 
 #define MAX_READERS 1024
 #define MAX_TABLES  32
+#define TABLE_NAME  32 /* bytes, with its NUL */
 
 /* The data file is kept this much longer than its last page (a hole, so it costs nothing): LMDB
  * does not write pages that a transaction took and dropped, so a sound file may end before its last
@@ -23,20 +30,43 @@
 #define LENGTH_SPARE ((off_t)1 << 20)
 #define LENGTH_STEP  ((off_t)4 << 20)
 
-struct rc_kv {
-    MDB_env *env;
-    int lock_fd;  /* the writer's; -1 for a reader */
+/* One folder's environment, shared by all handles of this process. */
+struct env {
+    struct env *next;
+    dev_t dev;
+    ino_t ino;
+    int dir_fd; /* held, so that no other folder can get this one's inode number */
+    unsigned born;
+    unsigned handles;
+    bool writable;
+    MDB_env *lmdb;
     off_t length; /* of the data file; the writer's */
     off_t page_size;
+
+    pthread_mutex_t mutex; /* of what follows */
+    unsigned live;         /* transactions that look at the map */
+    size_t n_tables;
+    struct {
+        char name[TABLE_NAME];
+        MDB_dbi dbi;
+    } tables[MAX_TABLES];
+};
+
+struct rc_kv {
+    struct env *env;
+    bool write;
+    int lock_fd; /* the writer's; -1 for a reader */
 };
 
 struct rc_kv_txn {
-    rc_kv *kv;
+    struct env *env;
     MDB_txn *txn;
     bool write;
+    bool parked;
 };
 
 struct rc_kv_iter {
+    struct env *env;
     MDB_cursor *cursor;
     MDB_cursor_op next;
     rc_str start;
@@ -67,6 +97,7 @@ static int code_of(int rc)
     case MDB_BAD_VALSIZE:
         return RC_INVALID;
     case MDB_READERS_FULL:
+    case MDB_MAP_RESIZED: /* and somebody looks at the old map */
     case EAGAIN:
         return RC_BUSY;
     case EACCES:
@@ -104,71 +135,6 @@ static rc_str to_str(MDB_val v)
     return rc_str_n(v.mv_data, v.mv_size);
 }
 
-/* Opening */
-
-/* LMDB 0.9's meta page on a 64-bit host, as far as we look into it. */
-struct meta {
-    char page_header[16];
-    uint32_t magic;
-    uint32_t version;
-    uint64_t address;
-    uint64_t map_size;
-    uint32_t page_size; /* the first word of the free list's description */
-    char tables[92];
-    uint64_t last_page;
-    uint64_t txn;
-};
-
-_Static_assert(sizeof(size_t) == 8, "LMDB's file format follows the host's word");
-_Static_assert(offsetof(struct meta, last_page) == 136, "as in LMDB's MDB_meta");
-
-static int read_meta(int fd, off_t at, struct meta *m, rc_error *err)
-{
-    ssize_t n = pread(fd, m, sizeof(*m), at);
-    if (n < 0)
-        return rc_fail_errno(err, RC_IO, errno, "index: cannot read data.mdb");
-    if ((size_t)n < sizeof(*m) || m->magic != 0xBEEFC0DE)
-        return rc_fail(err, RC_CORRUPT, "index: data.mdb has no meta page");
-    if (m->version != 1 || m->page_size < 256 || m->page_size > 65536)
-        return rc_fail(err, RC_CORRUPT, "index: data.mdb is of another LMDB format");
-    return RC_OK;
-}
-
-/* A file that ends before its last page opens well, and kills with SIGBUS later. */
-static int check_length(const char *file, rc_error *err)
-{
-    RC_AUTO_CLOSE int fd = open(file, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-    struct meta a, b;
-    if (fd < 0 && errno == ENOENT)
-        return RC_OK;
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return rc_fail_errno(err, code_of(errno), errno, "index: cannot open data.mdb");
-    if (st.st_size == 0) /* made and not yet written: LMDB begins anew */
-        return RC_OK;
-    int code = read_meta(fd, 0, &a, err);
-    if (!code)
-        code = read_meta(fd, a.page_size, &b, err);
-    if (code)
-        return code;
-    const struct meta *m = b.txn > a.txn ? &b : &a;
-    if (m->last_page >= (uint64_t)st.st_size / a.page_size)
-        return rc_fail(err, RC_CORRUPT, "index: data.mdb is cut off");
-    return RC_OK;
-}
-
-static char *path_join(const char *dir, const char *name)
-{
-    size_t a = strlen(dir), b = strlen(name);
-    char *p = malloc(a + b + 2);
-    if (p) {
-        memcpy(p, dir, a);
-        p[a] = '/';
-        memcpy(p + a + 1, name, b + 1);
-    }
-    return p;
-}
-
 /* The kernel drops an open-file-description lock with its holder, however that died. */
 static int take_lock(rc_kv *kv, const char *file, rc_error *err)
 {
@@ -202,58 +168,190 @@ static int refuse_read_only(const char *dir, rc_error *err)
     return RC_OK;
 }
 
-static int open_env(rc_kv *kv, const rc_kv_options *o, rc_error *err)
+/* The environments of this process */
+
+static pthread_mutex_t registry_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct env *registry;
+static atomic_uint forks; /* that led to this process: what was born under another is not ours */
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&registry_mutex);
+}
+
+static void after_fork_parent(void)
+{
+    pthread_mutex_unlock(&registry_mutex);
+}
+
+/* The parent's environments stay mapped here and are never touched again: closing one would erase
+ * the parent's reader slots. */
+static void after_fork_child(void)
+{
+    registry = NULL;
+    atomic_fetch_add(&forks, 1);
+    pthread_mutex_unlock(&registry_mutex);
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+}
+
+static bool is_ours(const struct env *env)
+{
+    return env->born == atomic_load_explicit(&forks, memory_order_relaxed);
+}
+
+static int refuse_forked(rc_error *err)
+{
+    return rc_fail(err, RC_UNSUPPORTED, "index: opened before a fork, so of no use in the child");
+}
+
+static struct env *find_env(const struct stat *st)
+{
+    struct env *env = registry;
+    while (env && (env->dev != st->st_dev || env->ino != st->st_ino))
+        env = env->next;
+    return env;
+}
+
+static void free_env(struct env *env)
+{
+    if (env->lmdb)
+        mdb_env_close(env->lmdb);
+    close(env->dir_fd);
+    pthread_mutex_destroy(&env->mutex);
+    free(env);
+}
+
+static int open_lmdb(struct env *env, const rc_kv_options *o, rc_error *err)
 {
     unsigned flags = MDB_NOTLS | (o->write ? 0 : MDB_RDONLY) | (o->nosync ? MDB_NOSYNC : 0);
-    int rc = mdb_env_create(&kv->env);
+    int rc = mdb_env_create(&env->lmdb);
     if (!rc && o->write)
-        rc = mdb_env_set_mapsize(kv->env, o->map_size);
+        rc = mdb_env_set_mapsize(env->lmdb, o->map_size);
     if (!rc)
-        rc = mdb_env_set_maxreaders(kv->env, MAX_READERS);
+        rc = mdb_env_set_maxreaders(env->lmdb, MAX_READERS);
     if (!rc)
-        rc = mdb_env_set_maxdbs(kv->env, MAX_TABLES);
+        rc = mdb_env_set_maxdbs(env->lmdb, MAX_TABLES);
     if (!rc)
-        rc = mdb_env_open(kv->env, o->dir, flags, 0600);
+        rc = mdb_env_open(env->lmdb, o->dir, flags, 0600);
     return mapped(err, rc, "cannot open");
 }
 
-static int open_files(rc_kv *kv, const rc_kv_options *o, rc_error *err)
+static int look_at_files(struct env *env, const rc_kv_options *o, const char *lock, rc_error *err)
 {
-    RC_AUTO_FREE char *data = path_join(o->dir, "data.mdb");
-    RC_AUTO_FREE char *lock = path_join(o->dir, "lock.mdb");
-    RC_AUTO_FREE char *writer = path_join(o->dir, "writer.lock");
-    if (!data || !lock || !writer)
-        return rc_fail(err, RC_NOMEM, "index: no memory");
-    int code = o->write ? take_lock(kv, writer, err) : refuse_read_only(o->dir, err);
-    if (!code)
-        code = check_length(data, err);
-    if (!code)
-        code = open_env(kv, o, err);
-    if (code)
-        return code;
-
     struct stat st;
-    MDB_stat env;
+    MDB_stat stat;
     int fd;
-    int rc = mdb_env_get_fd(kv->env, &fd);
+    int rc = mdb_env_get_fd(env->lmdb, &fd);
     if (!rc)
-        rc = mdb_env_stat(kv->env, &env);
+        rc = mdb_env_stat(env->lmdb, &stat);
     if (rc)
         return mapped(err, rc, "cannot look at its files");
     if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fstat(fd, &st) < 0)
         return rc_fail_errno(err, RC_IO, errno, "index: cannot look at data.mdb");
-    kv->length = st.st_size;
-    kv->page_size = env.ms_psize;
+    env->length = st.st_size;
+    env->page_size = stat.ms_psize;
     return o->write ? set_modes(fd, lock, o, err) : RC_OK;
+}
+
+/* Takes dir_fd, in any case. */
+static int new_env(const rc_kv_options *o, int dir_fd, const struct stat *st, struct env **out,
+                   rc_error *err)
+{
+    RC_AUTO_FREE char *data = rc_path_join(o->dir, "data.mdb");
+    RC_AUTO_FREE char *lock = rc_path_join(o->dir, "lock.mdb");
+    struct env *env = calloc(1, sizeof(*env));
+    if (!data || !lock || !env) {
+        free(env);
+        close(dir_fd);
+        return rc_fail(err, RC_NOMEM, "index: no memory");
+    }
+    *env = (struct env){.dev = st->st_dev,
+                        .ino = st->st_ino,
+                        .dir_fd = dir_fd,
+                        .born = atomic_load(&forks),
+                        .writable = o->write};
+    pthread_mutex_init(&env->mutex, NULL);
+    size_t page_size;
+    int code =
+        o->check ? rc_data_file_check_tree(data, err) : rc_data_file_check(data, &page_size, err);
+    if (!code)
+        code = open_lmdb(env, o, err);
+    if (!code)
+        code = look_at_files(env, o, lock, err);
+    if (code) {
+        free_env(env);
+        return code;
+    }
+    env->next = registry;
+    registry = env;
+    *out = env;
+    return RC_OK;
+}
+
+/* The registry's mutex is held. */
+static int attach(rc_kv *kv, const rc_kv_options *o, rc_error *err)
+{
+    struct stat st;
+    int dir_fd = open(o->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (dir_fd < 0)
+        return rc_fail_errno(err, code_of(errno), errno, "index: cannot open its folder");
+    int code = RC_OK;
+    struct env *env = NULL;
+    if (fstat(dir_fd, &st) < 0)
+        code = rc_fail_errno(err, RC_IO, errno, "index: cannot look at its folder");
+    else if ((env = find_env(&st)) && o->write && !env->writable)
+        code = rc_fail(err, RC_BUSY, "index: this process has it open for reading only");
+    if (code || env)
+        close(dir_fd);
+    else
+        code = new_env(o, dir_fd, &st, &env, err);
+    if (code)
+        return code;
+    env->handles++;
+    kv->env = env;
+    return RC_OK;
+}
+
+static void detach(struct env *env)
+{
+    if (--env->handles)
+        return;
+    struct env **at = &registry;
+    while (*at != env)
+        at = &(*at)->next;
+    *at = env->next;
+    free_env(env);
+}
+
+static int guard_folder(rc_kv *kv, const rc_kv_options *o, rc_error *err)
+{
+    if (!o->write)
+        return refuse_read_only(o->dir, err);
+    RC_AUTO_FREE char *writer = rc_path_join(o->dir, "writer.lock");
+    if (!writer)
+        return rc_fail(err, RC_NOMEM, "index: no memory");
+    return take_lock(kv, writer, err);
 }
 
 int rc_kv_open(const rc_kv_options *options, rc_kv **out, rc_error *err)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
     rc_kv *kv = calloc(1, sizeof(*kv));
     if (!kv)
         return rc_fail(err, RC_NOMEM, "index: no memory");
     kv->lock_fd = -1;
-    int code = open_files(kv, options, err);
+    kv->write = options->write;
+    int code = guard_folder(kv, options, err);
+    if (!code) {
+        pthread_mutex_lock(&registry_mutex);
+        code = attach(kv, options, err);
+        pthread_mutex_unlock(&registry_mutex);
+    }
     if (code) {
         rc_kv_close(kv);
         return code;
@@ -266,8 +364,11 @@ rc_kv *rc_kv_close(rc_kv *kv)
 {
     if (!kv)
         return NULL;
-    if (kv->env)
-        mdb_env_close(kv->env);
+    if (kv->env && is_ours(kv->env)) {
+        pthread_mutex_lock(&registry_mutex);
+        detach(kv->env);
+        pthread_mutex_unlock(&registry_mutex);
+    }
     if (kv->lock_fd >= 0)
         close(kv->lock_fd);
     free(kv);
@@ -276,63 +377,179 @@ rc_kv *rc_kv_close(rc_kv *kv)
 
 /* Transactions */
 
+/* A writer in another process was started again with a larger map and used it. The map can be
+ * exchanged only while nobody looks at it. */
+static int adopt_map(struct env *env)
+{
+    return env->live ? MDB_MAP_RESIZED : mdb_env_set_mapsize(env->lmdb, 0);
+}
+
+/* Begins, or renews where *txn is one already. */
+static int read_begin(struct env *env, MDB_txn **txn)
+{
+    MDB_txn *t = *txn;
+    pthread_mutex_lock(&env->mutex);
+    for (int attempt = 0;; attempt++) {
+        int rc = t ? mdb_txn_renew(t) : mdb_txn_begin(env->lmdb, NULL, MDB_RDONLY, txn);
+        int again = rc;
+        if (rc == MDB_READERS_FULL && attempt == 0)
+            again = mdb_reader_check(env->lmdb, NULL);
+        else if (rc == MDB_MAP_RESIZED && attempt == 0)
+            again = adopt_map(env);
+        if (rc == 0 || again != 0) {
+            env->live += rc == 0;
+            pthread_mutex_unlock(&env->mutex);
+            return rc;
+        }
+    }
+}
+
+static void count_live(struct env *env, int by)
+{
+    pthread_mutex_lock(&env->mutex);
+    env->live += (unsigned)by;
+    pthread_mutex_unlock(&env->mutex);
+}
+
+/* LMDB's mutex may be waited for, so ours is not held. */
+static int write_begin(struct env *env, MDB_txn **txn)
+{
+    count_live(env, 1);
+    int rc = mdb_txn_begin(env->lmdb, NULL, 0, txn);
+    if (rc)
+        count_live(env, -1);
+    return rc;
+}
+
 int rc_kv_begin(rc_kv *kv, bool write, rc_kv_txn **out, rc_error *err)
 {
+    if (!is_ours(kv->env))
+        return refuse_forked(err);
+    if (write && !kv->write)
+        return rc_fail(err, RC_PERM, "index: opened for reading only");
     rc_kv_txn *txn = calloc(1, sizeof(*txn));
     if (!txn)
         return rc_fail(err, RC_NOMEM, "index: no memory");
-    unsigned flags = write ? 0 : MDB_RDONLY;
-    int rc = mdb_txn_begin(kv->env, NULL, flags, &txn->txn);
-    if (rc == MDB_READERS_FULL && mdb_reader_check(kv->env, NULL) == 0)
-        rc = mdb_txn_begin(kv->env, NULL, flags, &txn->txn);
+    int rc = write ? write_begin(kv->env, &txn->txn) : read_begin(kv->env, &txn->txn);
     if (rc) {
         free(txn);
         return mapped(err, rc, "cannot begin");
     }
-    txn->kv = kv;
+    txn->env = kv->env;
     txn->write = write;
     *out = txn;
     return RC_OK;
 }
 
+void rc_kv_reset(rc_kv_txn *txn)
+{
+    if (txn->parked || !is_ours(txn->env))
+        return;
+    mdb_txn_reset(txn->txn);
+    txn->parked = true;
+    count_live(txn->env, -1);
+}
+
+int rc_kv_renew(rc_kv_txn *txn, rc_error *err)
+{
+    if (!is_ours(txn->env))
+        return refuse_forked(err);
+    int rc = read_begin(txn->env, &txn->txn);
+    if (rc)
+        return mapped(err, rc, "cannot begin");
+    txn->parked = false;
+    return RC_OK;
+}
+
 /* Failure is harmless: it is tried again by the next commit. */
-static void keep_length(rc_kv *kv)
+static void keep_length(struct env *env)
 {
     MDB_envinfo info;
     int fd;
-    if (mdb_env_info(kv->env, &info) || mdb_env_get_fd(kv->env, &fd))
+    if (mdb_env_info(env->lmdb, &info) || mdb_env_get_fd(env->lmdb, &fd))
         return;
-    off_t used = (off_t)(info.me_last_pgno + 1) * kv->page_size;
-    if (used + LENGTH_SPARE <= kv->length)
+    off_t used = (off_t)(info.me_last_pgno + 1) * env->page_size;
+    if (used + LENGTH_SPARE <= env->length)
         return;
     off_t want = (used + LENGTH_SPARE + LENGTH_STEP) / LENGTH_STEP * LENGTH_STEP;
     struct stat st;
     if (fstat(fd, &st) < 0 || (st.st_size < want && ftruncate(fd, want) < 0))
         return;
-    kv->length = st.st_size < want ? want : st.st_size;
+    env->length = st.st_size < want ? want : st.st_size;
 }
 
 int rc_kv_commit(rc_kv_txn *txn, rc_error *err)
 {
+    if (!is_ours(txn->env)) {
+        free(txn);
+        return refuse_forked(err);
+    }
     int rc = mdb_txn_commit(txn->txn);
     if (!rc && txn->write)
-        keep_length(txn->kv);
+        keep_length(txn->env);
+    if (!txn->parked)
+        count_live(txn->env, -1);
     free(txn);
     return mapped(err, rc, "cannot commit");
 }
 
 rc_kv_txn *rc_kv_abort(rc_kv_txn *txn)
 {
-    if (txn)
+    if (txn && is_ours(txn->env)) {
         mdb_txn_abort(txn->txn);
+        if (!txn->parked)
+            count_live(txn->env, -1);
+    }
     free(txn);
     return NULL;
 }
 
-int rc_kv_table_open(rc_kv_txn *txn, const char *name, rc_kv_table *out, rc_error *err)
+/* Tables */
+
+static bool find_table(const struct env *env, const char *name, rc_kv_table *out)
 {
-    MDB_dbi dbi;
-    int rc = mdb_dbi_open(txn->txn, name, txn->write ? MDB_CREATE : 0, &dbi);
+    for (size_t i = 0; i < env->n_tables; i++)
+        if (strcmp(env->tables[i].name, name) == 0) {
+            *out = env->tables[i].dbi;
+            return true;
+        }
+    return false;
+}
+
+/* LMDB lets one transaction of a process at a time open tables: a transaction of its own, under the
+ * mutex. */
+static int open_table(struct env *env, const char *name, bool write, MDB_dbi *dbi)
+{
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(env->lmdb, NULL, write ? 0 : MDB_RDONLY, &txn);
+    if (rc)
+        return rc;
+    rc = mdb_dbi_open(txn, name, write ? MDB_CREATE : 0, dbi);
+    if (!rc)
+        return mdb_txn_commit(txn);
+    mdb_txn_abort(txn);
+    return rc;
+}
+
+int rc_kv_table_open(rc_kv *kv, const char *name, rc_kv_table *out, rc_error *err)
+{
+    struct env *env = kv->env;
+    size_t len = strlen(name);
+    if (!is_ours(env))
+        return refuse_forked(err);
+    if (len >= TABLE_NAME)
+        return rc_fail(err, RC_INVALID, "index: a table's name is too long");
+    MDB_dbi dbi = 0;
+    int rc = 0;
+    pthread_mutex_lock(&env->mutex);
+    if (!find_table(env, name, &dbi)) {
+        rc = env->n_tables < MAX_TABLES ? open_table(env, name, kv->write, &dbi) : MDB_DBS_FULL;
+        if (!rc) {
+            memcpy(env->tables[env->n_tables].name, name, len + 1);
+            env->tables[env->n_tables++].dbi = dbi;
+        }
+    }
+    pthread_mutex_unlock(&env->mutex);
     if (rc)
         return mapped(err, rc, "cannot open a table");
     *out = dbi;
@@ -422,6 +639,7 @@ int rc_kv_iter_open(rc_kv_txn *txn, rc_kv_table t, rc_str prefix, rc_str from, r
     }
     memcpy(it->prefix, prefix.ptr, prefix.len);
     memcpy(it->from, from.ptr, from.len);
+    it->env = txn->env;
     it->prefix_len = prefix.len;
     it->start = rc_str_cmp(from, prefix) > 0 ? rc_str_n(it->from, from.len)
                                              : rc_str_n(it->prefix, prefix.len);
@@ -446,7 +664,7 @@ int rc_kv_iter_next(rc_kv_iter *it, rc_str *key, rc_str *value, rc_error *err)
 
 rc_kv_iter *rc_kv_iter_close(rc_kv_iter *it)
 {
-    if (it)
+    if (it && is_ours(it->env))
         mdb_cursor_close(it->cursor);
     free(it);
     return NULL;
@@ -457,7 +675,9 @@ rc_kv_iter *rc_kv_iter_close(rc_kv_iter *it)
 int rc_kv_reader_check(rc_kv *kv, int *ret_dead, rc_error *err)
 {
     int dead = 0;
-    int rc = mdb_reader_check(kv->env, &dead);
+    if (!is_ours(kv->env))
+        return refuse_forked(err);
+    int rc = mdb_reader_check(kv->env->lmdb, &dead);
     if (rc)
         return mapped(err, rc, "cannot check its readers");
     if (ret_dead)
@@ -465,23 +685,80 @@ int rc_kv_reader_check(rc_kv *kv, int *ret_dead, rc_error *err)
     return RC_OK;
 }
 
+/* One line of LMDB's list of readers: pid, thread, transaction or "-". */
+static int add_reader(const char *line, void *arg)
+{
+    rc_kv_stat *out = arg;
+    int pid;
+    size_t thread, txn;
+    int n = sscanf(line, "%d %zx %zu", &pid, &thread, &txn);
+    if (n >= 2)
+        out->readers++;
+    if (n == 3 && (!out->oldest_reader || txn < out->oldest_reader))
+        out->oldest_reader = txn;
+    return 0;
+}
+
 int rc_kv_stats(rc_kv *kv, rc_kv_stat *out, rc_error *err)
 {
     MDB_envinfo info;
-    int rc = mdb_env_info(kv->env, &info);
+    if (!is_ours(kv->env))
+        return refuse_forked(err);
+    rc_kv_stat s = {.page_size = (size_t)kv->env->page_size};
+    int rc = mdb_env_info(kv->env->lmdb, &info);
+    if (!rc)
+        rc = mdb_reader_list(kv->env->lmdb, add_reader, &s) < 0 ? EIO : 0;
     if (rc)
         return mapped(err, rc, "cannot look at its size");
-    *out = (rc_kv_stat){(size_t)kv->page_size, info.me_last_pgno + 1, info.me_mapsize,
-                        info.me_numreaders};
+    s.used_pages = info.me_last_pgno + 1;
+    s.map_size = info.me_mapsize;
+    s.last_txn = info.me_last_txnid;
+    *out = s;
+    return RC_OK;
+}
+
+static int add_pages(MDB_txn *txn, MDB_dbi dbi, size_t *pages)
+{
+    MDB_stat s;
+    int rc = mdb_stat(txn, dbi, &s);
+    if (!rc)
+        *pages += s.ms_branch_pages + s.ms_leaf_pages + s.ms_overflow_pages;
+    return rc;
+}
+
+int rc_kv_live_pages(rc_kv *kv, size_t *out, rc_error *err)
+{
+    struct env *env = kv->env;
+    rc_kv_txn *txn = NULL;
+    int code = rc_kv_begin(kv, false, &txn, err);
+    if (code)
+        return code;
+    size_t pages = 2;              /* the meta pages */
+    MDB_dbi last_of_lmdbs_own = 1; /* 0: the free list, 1: the tables' roots */
+    int rc = 0;
+    for (MDB_dbi dbi = 0; !rc && dbi <= last_of_lmdbs_own; dbi++)
+        rc = add_pages(txn->txn, dbi, &pages);
+    pthread_mutex_lock(&env->mutex);
+    for (size_t i = 0; !rc && i < env->n_tables; i++)
+        rc = add_pages(txn->txn, env->tables[i].dbi, &pages);
+    pthread_mutex_unlock(&env->mutex);
+    rc_kv_abort(txn);
+    if (rc)
+        return mapped(err, rc, "cannot count its pages");
+    *out = pages;
     return RC_OK;
 }
 
 int rc_kv_copy(rc_kv *kv, const char *file, rc_error *err)
 {
+    if (!is_ours(kv->env))
+        return refuse_forked(err);
     RC_AUTO_CLOSE int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return rc_fail_errno(err, code_of(errno), errno, "index: cannot make its copy");
-    int rc = mdb_env_copyfd2(kv->env, fd, MDB_CP_COMPACT);
+    count_live(kv->env, 1);
+    int rc = mdb_env_copyfd2(kv->env->lmdb, fd, MDB_CP_COMPACT);
+    count_live(kv->env, -1);
     if (rc)
         unlink(file);
     return mapped(err, rc, "cannot copy");

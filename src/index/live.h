@@ -55,7 +55,8 @@ typedef struct rc_live rc_live;
  * RC_NOMEM. mode and gid ((gid_t)-1: leave) are the file's. */
 int rc_live_create(const char *dir, mode_t mode, gid_t gid, rc_live **out, rc_error *err);
 
-/* A reader's side: RC_NOTFOUND where there is none, RC_VERSION, RC_CORRUPT, RC_PERM, RC_IO. */
+/* A reader's side: RC_NOTFOUND where there is none (yet), RC_VERSION, RC_CORRUPT, RC_PERM, RC_IO.
+ */
 int rc_live_open(const char *dir, rc_live **out, rc_error *err);
 rc_live *rc_live_close(rc_live *live);
 
@@ -78,6 +79,10 @@ void rc_live_set_generation(rc_live *live, uint64_t generation); /* writer */
 
 rc_stats *rc_live_stats(rc_live *live);                /* writer */
 const rc_stats *rc_live_counters(const rc_live *live); /* reader */
+
+/* Has the file been removed since it was opened (with its whole folder, for nobody removes it
+ * alone)? A system call. */
+bool rc_live_removed(const rc_live *live);
 
 /* Does a writer hold the lock? Asked from within the writer's own process: true. */
 bool rc_live_writer_holds(const rc_live *live);

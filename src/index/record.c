@@ -506,6 +506,11 @@ bool rc_record_same(rc_str a, rc_str b)
            memcmp(a.ptr + after, b.ptr + after, a.len - after) == 0;
 }
 
+enum rc_state rc_record_state(rc_str record)
+{
+    return (enum rc_state)(uint8_t)record.ptr[AT_ENUMS];
+}
+
 uint64_t rc_record_rev(rc_str record)
 {
     return load64(record.ptr + AT_REV);

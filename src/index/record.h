@@ -32,6 +32,9 @@ int rc_record_decode(rc_str bytes, rc_arena *arena, rc_row *out, rc_error *err);
 /* Do two valid records hold the same row, but for its revision? */
 bool rc_record_same(rc_str a, rc_str b);
 
+/* A valid record's state. */
+enum rc_state rc_record_state(rc_str record);
+
 /* The revision of a valid record, and putting another into one in place. */
 uint64_t rc_record_rev(rc_str record);
 void rc_record_set_rev(char *record, uint64_t rev);

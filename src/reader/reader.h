@@ -34,7 +34,7 @@ enum rc_writer_state {
 #define RC_WRITER_HUNG_NS (INT64_C(10) * 1000000000)
 enum rc_writer_state rc_reader_writer(rc_reader *reader);
 
-/* The live page. As rc_live_read. */
+/* The live page. As rc_live_read. The counters are valid until the next rc_snapshot_begin. */
 int rc_reader_live(rc_reader *reader, rc_live_info *out, rc_error *err);
 const rc_stats *rc_reader_counters(rc_reader *reader);
 
@@ -61,6 +61,12 @@ typedef struct rc_rows rc_rows;
 int rc_rows_open(rc_snapshot *s, rc_str after, rc_rows **out, rc_error *err);
 int rc_rows_next(rc_rows *rows, rc_row *out, rc_error *err);
 rc_rows *rc_rows_close(rc_rows *rows);
+
+/* The rows of a workload's role, or that publish a port (protocol "": any), ordered by id and
+ * walked as above. The strings must live as long as rows. */
+int rc_rows_by_role(rc_snapshot *s, rc_str workload, rc_str role, rc_rows **out, rc_error *err);
+int rc_rows_by_port(rc_snapshot *s, uint16_t public_port, rc_str protocol, rc_rows **out,
+                    rc_error *err);
 
 /* Networks, ordered by id. */
 typedef struct rc_nets rc_nets;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -39,9 +40,7 @@ static void open_room(struct room *r)
 {
     rc_error err = RC_ERROR_INIT;
     ok(rc_kv_open(&r->options, &r->kv, &err), &err);
-    rc_kv_txn *txn = begin(r, r->options.write);
-    ok(rc_kv_table_open(txn, "t", &r->t, &err), &err);
-    ok(rc_kv_commit(txn, &err), &err);
+    ok(rc_kv_table_open(r->kv, "t", &r->t, &err), &err);
 }
 
 static int setup(void **state)
@@ -229,6 +228,172 @@ static void test_compact_copy(void **state)
     rc_kv_abort(txn);
 }
 
+static void test_parked_transaction(void **state)
+{
+    struct room *r = *state;
+    rc_str v;
+    rc_kv_stat s;
+    put(r, RC_STR("k"), RC_STR("1"));
+    rc_kv_txn *read = begin(r, false);
+    assert_int_equal(rc_kv_stats(r->kv, &s, NULL), RC_OK);
+    assert_true(s.readers == 1 && s.oldest_reader == s.last_txn);
+    put(r, RC_STR("k"), RC_STR("2"));
+    assert_int_equal(rc_kv_get(read, r->t, RC_STR("k"), &v, NULL), RC_OK);
+    assert_true(rc_str_eq(v, RC_STR("1")));
+    assert_int_equal(rc_kv_stats(r->kv, &s, NULL), RC_OK);
+    assert_true(s.oldest_reader == s.last_txn - 1);
+    rc_kv_reset(read);
+    rc_kv_reset(read); /* does no harm */
+    assert_int_equal(rc_kv_stats(r->kv, &s, NULL), RC_OK);
+    assert_true(s.readers == 1 && s.oldest_reader == 0);
+    assert_int_equal(rc_kv_renew(read, NULL), RC_OK);
+    assert_int_equal(rc_kv_get(read, r->t, RC_STR("k"), &v, NULL), RC_OK);
+    assert_true(rc_str_eq(v, RC_STR("2")));
+    rc_kv_reset(read);
+    rc_kv_abort(read);
+    assert_int_equal(rc_kv_stats(r->kv, &s, NULL), RC_OK);
+    assert_int_equal(s.readers, 0);
+}
+
+/* A reader beside the writer in one process has the same environment: closing it leaves the others'
+ * slots alone. */
+static void test_handles_of_one_process(void **state)
+{
+    struct room *r = *state;
+    rc_kv_options o = r->options;
+    rc_kv *reader = NULL, *second = NULL;
+    rc_kv_txn *txn = NULL, *not = NULL;
+    rc_kv_table t;
+    rc_kv_stat s;
+    rc_str v;
+    put(r, RC_STR("k"), RC_STR("v"));
+    o.write = false;
+    assert_int_equal(rc_kv_open(&o, &reader, NULL), RC_OK);
+    assert_int_equal(rc_kv_open(&o, &second, NULL), RC_OK);
+    assert_int_equal(rc_kv_begin(reader, true, &not, NULL), RC_PERM);
+    assert_int_equal(rc_kv_table_open(reader, "t", &t, NULL), RC_OK);
+    assert_int_equal(rc_kv_table_open(reader, "u", &t, NULL), RC_NOTFOUND);
+    assert_int_equal(rc_kv_table_open(reader, "t", &t, NULL), RC_OK);
+    assert_int_equal(rc_kv_begin(reader, false, &txn, NULL), RC_OK);
+    rc_kv_close(second);
+    assert_int_equal(rc_kv_stats(r->kv, &s, NULL), RC_OK);
+    assert_int_equal(s.readers, 1);
+    r->kv = rc_kv_close(r->kv); /* the writer goes, and comes again */
+    assert_int_equal(rc_kv_get(txn, t, RC_STR("k"), &v, NULL), RC_OK);
+    open_room(r);
+    put(r, RC_STR("k"), RC_STR("w"));
+    assert_int_equal(rc_kv_get(txn, t, RC_STR("k"), &v, NULL), RC_OK);
+    assert_true(rc_str_eq(v, RC_STR("v")));
+    rc_kv_abort(txn);
+    rc_kv_close(reader);
+
+    r->kv = rc_kv_close(r->kv); /* for reading first: then not for writing */
+    assert_int_equal(rc_kv_open(&o, &reader, NULL), RC_OK);
+    assert_int_equal(rc_kv_open(&r->options, &r->kv, NULL), RC_BUSY);
+    rc_kv_close(reader);
+    open_room(r);
+}
+
+/* The writer in another process was started again with a larger map. */
+static void test_reader_adopts_a_larger_map(void **state)
+{
+    struct room *r = *state;
+    int to_child[2], to_parent[2], status;
+    char byte;
+    rc_kv_options o = r->options;
+    r->kv = rc_kv_close(r->kv);
+    assert_int_equal(pipe(to_child) + pipe(to_parent), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        rc_kv *kv = NULL;
+        rc_kv_txn *txn = NULL, *held = NULL, *more = NULL;
+        rc_kv_table t;
+        rc_str v;
+        o.write = false;
+        if (rc_kv_open(&o, &kv, NULL) || rc_kv_table_open(kv, "t", &t, NULL) ||
+            rc_kv_begin(kv, false, &txn, NULL) || rc_kv_begin(kv, false, &held, NULL) ||
+            write(to_parent[1], "x", 1) != 1 || read(to_child[0], &byte, 1) != 1)
+            _exit(1);
+        rc_kv_reset(txn);
+        if (rc_kv_renew(txn, NULL) != RC_BUSY) /* somebody still looks at the old map */
+            _exit(2);
+        rc_kv_reset(held);
+        if (rc_kv_renew(txn, NULL) || rc_kv_begin(kv, false, &more, NULL) ||
+            rc_kv_get(txn, t, RC_STR("big"), &v, NULL) || v.len != (size_t)8 << 20 ||
+            v.ptr[v.len - 1] != 7)
+            _exit(3);
+        _exit(0);
+    }
+    assert_int_equal(read(to_parent[0], &byte, 1), 1);
+    r->options.map_size = (size_t)256 << 20;
+    open_room(r);
+    char *big = malloc((size_t)8 << 20);
+    memset(big, 7, (size_t)8 << 20);
+    for (char c = 'a'; c < 'a' + 9; c++)
+        put(r, rc_str_n(&c, 1), rc_str_n(big, (size_t)8 << 20));
+    put(r, RC_STR("big"), rc_str_n(big, (size_t)8 << 20));
+    free(big);
+    assert_int_equal(write(to_child[1], "x", 1), 1);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    for (int i = 0; i < 2; i++) {
+        close(to_child[i]);
+        close(to_parent[i]);
+    }
+}
+
+static void test_nothing_survives_a_fork(void **state)
+{
+    struct room *r = *state;
+    int status;
+    rc_kv_txn *read = begin(r, false), *parked = begin(r, false);
+    rc_kv_reset(parked);
+    pid_t pid = fork();
+    if (pid == 0) {
+        rc_kv_txn *txn = NULL;
+        rc_kv_table t;
+        rc_kv_stat s;
+        size_t pages;
+        int bad = rc_kv_begin(r->kv, false, &txn, NULL) != RC_UNSUPPORTED;
+        bad |= rc_kv_renew(parked, NULL) != RC_UNSUPPORTED;
+        bad |= rc_kv_table_open(r->kv, "t", &t, NULL) != RC_UNSUPPORTED;
+        bad |= rc_kv_stats(r->kv, &s, NULL) != RC_UNSUPPORTED;
+        bad |= rc_kv_live_pages(r->kv, &pages, NULL) != RC_UNSUPPORTED;
+        bad |= rc_kv_reader_check(r->kv, NULL, NULL) != RC_UNSUPPORTED;
+        bad |= rc_kv_copy(r->kv, "/dev/null", NULL) != RC_UNSUPPORTED;
+        bad |= rc_kv_commit(parked, NULL) != RC_UNSUPPORTED;
+        rc_kv_abort(read);
+        rc_kv_close(r->kv);
+        _exit(bad);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    rc_kv_stat s;
+    assert_int_equal(rc_kv_stats(r->kv, &s, NULL), RC_OK);
+    assert_int_equal(s.readers, 2); /* the child's cleaning up took neither slot */
+    rc_kv_abort(read);
+    rc_kv_abort(parked);
+    rc_kv *second = NULL;
+    assert_int_equal(rc_kv_open(&r->options, &second, NULL), RC_EXISTS); /* nor the lock */
+}
+
+static void test_live_pages(void **state)
+{
+    struct room *r = *state;
+    static char big[400000];
+    rc_kv_stat s;
+    size_t before, with, after;
+    put(r, RC_STR("k"), RC_STR("v"));
+    assert_int_equal(rc_kv_live_pages(r->kv, &before, NULL), RC_OK);
+    put(r, RC_STR("big"), rc_str_n(big, sizeof(big)));
+    assert_int_equal(rc_kv_live_pages(r->kv, &with, NULL), RC_OK);
+    assert_in_range(with - before, 98, 102);
+    put(r, RC_STR("big"), RC_STR("small"));
+    assert_int_equal(rc_kv_live_pages(r->kv, &after, NULL), RC_OK);
+    assert_int_equal(rc_kv_stats(r->kv, &s, NULL), RC_OK);
+    assert_true(after < before + 5 && s.used_pages >= with);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -241,6 +406,11 @@ int main(void)
         TEST(test_full_map_keeps_what_was),
         TEST(test_damaged_files_are_refused),
         TEST(test_compact_copy),
+        TEST(test_parked_transaction),
+        TEST(test_handles_of_one_process),
+        TEST(test_reader_adopts_a_larger_map),
+        TEST(test_nothing_survives_a_fork),
+        TEST(test_live_pages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
