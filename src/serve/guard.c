@@ -154,12 +154,22 @@ static void start_deadline(rc_conn *conn)
         (void)shutdown(conn->fd, SHUT_RDWR);
 }
 
-/* The deadline of the first request runs since the connection was made. */
+/* The deadline of the first request runs since the connection was made.
+ *
+ * evhttp takes out what it can use before more is read, so that a buffer which grows all the same
+ * holds no request but a line without an end. A read high-watermark would not do: while the buffer
+ * is at it, libevent calls the reader over and over, and one such client would have the loop to
+ * itself. */
 static void on_input(struct evbuffer *buf, const struct evbuffer_cb_info *info, void *arg)
 {
     rc_conn *conn = checked(arg, CONN_MAGIC);
-    (void)buf;
-    if (info->n_added == 0 || conn->phase != PHASE_IDLE)
+    if (info->n_added == 0)
+        return;
+    if (evbuffer_get_length(buf) > conn->guard->options.input_max) {
+        dismiss(conn, 413);
+        return;
+    }
+    if (conn->phase != PHASE_IDLE)
         return;
     conn->phase = PHASE_READING;
     if (!evtimer_pending(conn->deadline, NULL))
@@ -333,8 +343,6 @@ struct bufferevent *rc_guard_admit(rc_guard *g)
     struct bufferevent *bev = bufferevent_socket_new(g->base, -1, 0);
     if (!bev)
         return NULL;
-    /* Once for all: what a client sends while its answer is under way is bounded as well. */
-    bufferevent_setwatermark(bev, EV_READ, 0, g->options.input_max);
     bufferevent_incref(bev);
     g->pending = bev;
     event_active(g->deferred, EV_TIMEOUT, 1);

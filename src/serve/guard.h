@@ -20,7 +20,7 @@ typedef struct rc_conn rc_conn;
 typedef struct rc_guard_options {
     unsigned max_connections;
     unsigned deadline_ms;
-    size_t input_max; /* bytes that are read ahead of what was asked for */
+    size_t input_max; /* bytes that may wait for the rest of their request */
     rc_stats *stats;  /* HTTP_REJECTED */
 } rc_guard_options;
 

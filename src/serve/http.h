@@ -9,7 +9,7 @@
  *     an answer          taken in within the same time; else closed
  *     an idle connection closed after RC_HTTPD_IDLE_S
  *     header, body       RC_HTTPD_HEADER_MAX (400), RC_HTTPD_BODY_MAX (413)
- *     bytes sent ahead   RC_HTTPD_INPUT_MAX; nothing more is read while an answer is under way
+ *     buffered input     RC_HTTPD_INPUT_MAX (413); nothing is read while an answer is under way
  *     descriptors        when accept fails (EMFILE …) the listener rests for RC_HTTPD_PAUSE_MS
  *
  * All calls on the base's thread; creating it before the loop runs and freeing it after are fine,
@@ -28,7 +28,7 @@
 
 #define RC_HTTPD_HEADER_MAX  8192  /* first line and headers, bytes */
 #define RC_HTTPD_BODY_MAX    65536 /* bytes */
-#define RC_HTTPD_INPUT_MAX   (RC_HTTPD_BODY_MAX + RC_HTTPD_HEADER_MAX + 4096)
+#define RC_HTTPD_INPUT_MAX   (RC_HTTPD_BODY_MAX + 32768)
 #define RC_HTTPD_DEADLINE_MS 10000
 #define RC_HTTPD_PAUSE_MS    200
 #define RC_HTTPD_IDLE_S      60

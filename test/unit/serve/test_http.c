@@ -551,6 +551,26 @@ static void test_bytes_ahead_are_bounded(void **state)
     close(fd);
 }
 
+/* Nor may what has no limit of its own, a chunk's size without an end, grow until its time is over.
+ */
+static void test_endless_line(void **state)
+{
+    struct room *r = *state;
+    static char filler[65536];
+    size_t sent = 0;
+    int fd = client_connect(r->path);
+    assert_true(client_say(fd, "POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"));
+    memset(filler, '0', sizeof(filler));
+    while (sent < BIG && client_send(fd, filler, sizeof(filler)))
+        sent += sizeof(filler);
+    assert_true(sent < BIG / 4);
+    struct answer a = client_read(fd, false);
+    expect_error(&a, 413, "too_large");
+    assert_true(client_ended(fd));
+    close(fd);
+    expect_ok(r->path);
+}
+
 static void test_connection_cap(void **state)
 {
     struct room *r = *state;
@@ -580,6 +600,9 @@ static void test_connection_cap(void **state)
         close(fds[i]);
     }
     assert_int_equal(atomic_load(&r->handled), before + 3);
+    int others[8]; /* their numbers go to others, so that only looking shows that they ended */
+    for (int i = 0; i < 8; i++)
+        others[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
     for (int i = 0; i < 30; i++) {
         int fd = client_connect(r->path);
         assert_true(client_say(fd, "GET /ok HTTP/1.1\r\nConnection: close\r\n\r\n"));
@@ -588,6 +611,8 @@ static void test_connection_cap(void **state)
         assert_true(client_ended(fd));
         close(fd);
     }
+    for (int i = 0; i < 8; i++)
+        close(others[i]);
 }
 
 /* Many at once over the cap: each is either served or told. */
@@ -657,6 +682,16 @@ static void test_drip_on_kept_connection(void **state)
     a = client_read(fd, false);
     expect_error(&a, 408, "timeout");
     assert_true(client_ended(fd));
+    close(fd);
+    /* the first byte of the next comes alone, and nothing after it */
+    fd = client_connect(r->path);
+    assert_true(client_say(fd, OK_REQUEST));
+    a = client_read(fd, false);
+    expect_status(&a, 200);
+    expect_ok(r->path); /* it is idle by now */
+    assert_true(client_say(fd, "G"));
+    a = client_read(fd, false);
+    expect_error(&a, 408, "timeout");
     close(fd);
 }
 
@@ -976,6 +1011,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_huge_header, setup, teardown),
         cmocka_unit_test_setup_teardown(test_huge_body, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bytes_ahead_are_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_endless_line, setup, teardown),
         cmocka_unit_test_setup_teardown(test_connection_cap, setup_three, teardown),
         cmocka_unit_test_setup_teardown(test_cap_under_burst, setup_three, teardown),
         cmocka_unit_test_setup_teardown(test_drip, setup_short, teardown),
