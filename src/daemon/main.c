@@ -127,7 +127,12 @@ static int open_index(daemon_state *d, rc_error *err)
 
 static int make_base(daemon_state *d, rc_error *err)
 {
-    d->base = event_base_new();
+    struct event_config *config = event_config_new();
+    /* One callback of the lesser priority, then a look at whether the stream has something. */
+    if (config && !event_config_set_max_dispatch_interval(config, NULL, 1, 1))
+        d->base = event_base_new_with_config(config);
+    if (config)
+        event_config_free(config);
     /* 0: the engine's stream; 1: all else. */
     if (!d->base || event_base_priority_init(d->base, 2))
         return rc_fail(err, RC_NOMEM, "cannot make the event loop");
