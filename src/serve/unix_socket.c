@@ -70,40 +70,49 @@ static int set_owner(rc_unix_socket *s, mode_t mode, gid_t gid, rc_error *err)
     return RC_OK;
 }
 
-int rc_unix_socket_listen(const char *path, mode_t mode, gid_t gid, rc_unix_socket **out,
-                          int *ret_fd, rc_error *err)
+static int open_socket(rc_unix_socket *s, mode_t mode, gid_t gid, int *ret_fd, rc_error *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    RC_AUTO_FREE rc_unix_socket *s = NULL;
     RC_AUTO_CLOSE int fd = -1;
-    size_t len = strlen(path);
 
-    if (len == 0 || len > RC_UNIX_PATH_MAX)
-        return rc_fail(err, RC_INVALID, "a socket's path has 1 to %d bytes, not %zu: '%.120s'",
-                       RC_UNIX_PATH_MAX, len, path);
-    memcpy(address.sun_path, path, len + 1);
-    s = calloc(1, sizeof(*s));
-    if (!s)
-        return rc_fail(err, RC_NOMEM, "out of memory");
-    memcpy(s->path, path, len + 1);
+    memcpy(address.sun_path, s->path, sizeof(s->path));
     int code = clear_stale(&address, err);
     if (code == RC_OK)
         code = new_socket(&fd, err);
     if (code)
         return code;
     if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) != 0)
-        return errno == EADDRINUSE ? rc_fail(err, RC_EXISTS, "somebody else just bound %s", path)
-                                   : fail(err, errno, "binding", path);
+        return errno == EADDRINUSE ? rc_fail(err, RC_EXISTS, "somebody else just bound %s", s->path)
+                                   : fail(err, errno, "binding", s->path);
     code = set_owner(s, mode, gid, err);
     if (code == RC_OK && listen(fd, BACKLOG) != 0)
-        code = fail(err, errno, "listening at", path);
+        code = fail(err, errno, "listening at", s->path);
     if (code) {
-        (void)unlink(path);
+        (void)unlink(s->path);
         return code;
     }
-    *out = RC_STEAL(s);
     *ret_fd = fd;
     fd = -1;
+    return RC_OK;
+}
+
+int rc_unix_socket_listen(const char *path, mode_t mode, gid_t gid, rc_unix_socket **out,
+                          int *ret_fd, rc_error *err)
+{
+    size_t len = strlen(path);
+    if (len == 0 || len > RC_UNIX_PATH_MAX)
+        return rc_fail(err, RC_INVALID, "a socket's path has 1 to %d bytes, not %zu: '%.120s'",
+                       RC_UNIX_PATH_MAX, len, path);
+    rc_unix_socket *s = calloc(1, sizeof(*s));
+    if (!s)
+        return rc_fail(err, RC_NOMEM, "out of memory");
+    memcpy(s->path, path, len + 1);
+    int code = open_socket(s, mode, gid, ret_fd, err);
+    if (code) {
+        free(s);
+        return code;
+    }
+    *out = s;
     return RC_OK;
 }
 

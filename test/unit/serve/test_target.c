@@ -69,11 +69,15 @@ static void test_parameters(void **state)
     assert_true(rc_str_eq_c(*rc_target_param(&t, "y"), "2"));
     assert_null(rc_target_param(&t, "z"));
 
-    char many[128] = "/?";
-    for (int i = 0; i < RC_TARGET_PARAMS; i++)
-        strcat(many, "a&");
-    assert_int_equal(rc_target_parse(rc_str_c(many), &t, NULL), RC_OK);
-    strcat(many, "a");
+    char many[2 + 2 * RC_TARGET_PARAMS + 2] = "/?";
+    size_t n = 2;
+    for (int i = 0; i < RC_TARGET_PARAMS; i++) {
+        many[n++] = 'a';
+        many[n++] = '&';
+    }
+    assert_int_equal(rc_target_parse(rc_str_n(many, n), &t, NULL), RC_OK);
+    many[n++] = 'a';
+    many[n] = '\0';
     refuse(many, RC_INVALID);
 }
 
