@@ -85,9 +85,8 @@ class RollcallCase(unittest.TestCase):
         """At rest, row for row. Looked at again whenever the mirror says that something changed."""
         seen, waited = len(self.watch.lines), 0.0
         while True:
-            pairs = self.engine.list()
-            found = ["the engine changed while it was read"] if pairs is None else differences(
-                pairs, self.daemon.rows(), self.engine.created, self.daemon.mirrored, self.kind)
+            pairs, odd = self.engine.list()
+            found = odd or differences(pairs, self.daemon.rows(), self.engine.created, self.daemon.mirrored, self.kind)
             if not found:
                 self.daemon.mirrored |= {listed["Id"] for listed, _ in pairs}
                 return

@@ -194,15 +194,18 @@ class Engine:
         until(lambda: not self.call("GET", f"/exec/{made['Id']}/json")["Running"], f"exec of {cmd} ends")
 
     def list(self):
-        """Everything that the engine lists, and its inspect; None where one went away in between."""
-        rows = self.call("GET", "/containers/json?all=1")
-        inspects = []
-        for row in rows:
+        """Everything that the engine lists, with its inspect: (list element, inspect) pairs, and a text for each that
+        it lists but cannot inspect. One that is not found is gone, whatever the list says: Docker 20.10 can go on
+        listing for ever what was removed while something else of it was written."""
+        pairs, odd = [], []
+        for row in self.call("GET", "/containers/json?all=1"):
             status, data = self.raw("GET", f"/containers/{row['Id']}/json")
-            if status != 200:
-                return None
-            inspects.append(json.loads(data))
-        return list(zip(rows, inspects))
+            if status == 200:
+                pairs.append((row, json.loads(data)))
+            elif status != 404:
+                odd.append(f"{row['Id'][:12]}: the engine lists {row['Names']} as {row['State']}, {row['Status']}, "
+                           f"and says {status} {data[:200]!r} when it is inspected")
+        return pairs, odd
 
     def clear(self):
         """Removes all containers, networks of ours and volumes."""

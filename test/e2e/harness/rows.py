@@ -40,10 +40,9 @@ def _ports(listed):
     return sorted(ports)
 
 
-def _networks(networks, word):
-    # A failed start and a crash leave addresses behind in the engine's store.
-    live = word in HOLDS_PORTS
-    return {name: (n["NetworkID"], *((n["IPAddress"], n["GlobalIPv6Address"], n["MacAddress"]) if live else ("", "", "")))
+def _networks(networks, up):
+    """Docker's list goes on showing the address that a start had before it failed; inspect does not."""
+    return {name: (n["NetworkID"], *((n["IPAddress"], n["GlobalIPv6Address"], n["MacAddress"]) if up else ("",) * 3))
             for name, n in (networks or {}).items()}
 
 
@@ -78,7 +77,7 @@ def of_engine(listed, inspect, kind):
         "pid": now["Pid"] or None if word in ("running", "paused") else None,
         "restart_policy": _policy(inspect["HostConfig"]["RestartPolicy"]),
         "ports": _ports(listed["Ports"]) if word in HOLDS_PORTS else [],
-        "networks": _networks(networks, word),
+        "networks": _networks(networks, word in HOLDS_PORTS),
         "mounts": _mounts(listed["Mounts"]),
     }
 
