@@ -40,20 +40,6 @@ struct rc_folder {
 
 /* Opening */
 
-static int make_parents(const char *path, rc_error *err)
-{
-    RC_AUTO_FREE char *p = strdup(path);
-    if (!p)
-        return rc_fail(err, RC_NOMEM, "index: no memory");
-    for (char *slash = p + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
-        *slash = '\0';
-        if (mkdir(p, 0755) < 0 && errno != EEXIST)
-            return rc_fail_errno(err, errno == EACCES || errno == EROFS ? RC_PERM : RC_IO, errno,
-                                 "index: cannot make a parent of its folder");
-    }
-    return RC_OK;
-}
-
 static int fail_at(rc_error *err, const char *what)
 {
     int code = RC_IO;
@@ -62,6 +48,17 @@ static int fail_at(rc_error *err, const char *what)
     else if (errno == ENOSPC || errno == EDQUOT)
         code = RC_FULL;
     return rc_fail_errno(err, code, errno, "index: cannot %s", what);
+}
+
+static int make_parents(char *path, rc_error *err)
+{
+    int code = RC_OK;
+    for (char *slash = path + 1; !code && (slash = strchr(slash, '/')); *slash++ = '/') {
+        *slash = '\0'; /* for as long as it takes */
+        if (mkdir(path, 0755) < 0 && errno != EEXIST)
+            code = fail_at(err, "make a parent of its folder");
+    }
+    return code;
 }
 
 static int make_folder(rc_folder *f, rc_error *err)

@@ -374,7 +374,7 @@ int rc_index_open(const rc_index_options *options, rc_index **out, enum rc_index
     code = open_all(ix, options, &origin, ret_reason, err);
     if (code) {
         rc_index_close(ix);
-        if (err && code != RC_EXISTS)
+        if (err && !strstr(err->msg, options->path))
             rc_error_wrap(err, "%s", options->path);
         return code;
     }

@@ -3,7 +3,11 @@
  * none of it. A batch is held in memory until it is committed, so that a full map or disk never
  * loses one. docs/index-format.md describes the tables.
  *
- * One thread, one writer a folder (a second is RC_EXISTS). On disk below the path:
+ * It counts its commits, failures, steps, compactions and freed slots in the live page, and keeps
+ * there epoch, mirror status, sizes, oldest revisions and the number of containers by state.
+ *
+ * One thread, one writer a folder (a second is RC_EXISTS). Readers of the same process must be
+ * opened after it (or it is RC_BUSY). On disk below the path:
  *     live             the live page (index/live.h)
  *     current          symbolic link to the environment's folder
  *     env.N            on tmpfs: the LMDB environment
@@ -96,13 +100,15 @@ void rc_index_set_mirror(rc_index *ix, const rc_mirror_status *status);
 bool rc_index_dirty(const rc_index *ix);
 
 /* Commits the batch as one revision; nothing where it is empty. now_ns: real time. On failure the
- * batch is kept and goes with the next commit: RC_FULL (map or disk, even after a compaction),
- * RC_IO, RC_NOMEM, RC_CORRUPT (rebuild). Then updates the live page's rev and wakes watchers. */
+ * batch is kept and goes with the next commit: RC_FULL (map or disk, even after a compaction and
+ * without most of the history), RC_IO, RC_NOMEM, RC_CORRUPT (rebuild). Then updates the live page's
+ * rev and wakes watchers. */
 int rc_index_commit(rc_index *ix, int64_t now_ns, rc_error *err);
 
 /* Call every second or so: frees the slots of dead readers, compacts when used pages reach
- * max_used and that helps, removes environments that nobody reads any more, and puts sizes into the
- * live page. */
+ * max_used and that gives back a quarter of them, and puts sizes into the live page. The old
+ * environment leaves the folder at once; its memory is given back when the last reader that has it
+ * open moves on or dies. */
 int rc_index_housekeep(rc_index *ix, rc_error *err);
 
 #endif

@@ -303,14 +303,16 @@ static int attach(rc_kv *kv, const rc_kv_options *o, rc_error *err)
     struct env *env = NULL;
     if (fstat(dir_fd, &st) < 0)
         code = rc_fail_errno(err, RC_IO, errno, "index: cannot look at its folder");
-    else if ((env = find_env(&st)) && o->write && !env->writable)
-        code = rc_fail(err, RC_BUSY, "index: this process has it open for reading only");
+    else
+        env = find_env(&st);
     if (code || env)
         close(dir_fd);
     else
         code = new_env(o, dir_fd, &st, &env, err);
-    if (code)
+    if (!env)
         return code;
+    if (o->write && !env->writable)
+        return rc_fail(err, RC_BUSY, "index: this process has it open for reading only");
     env->handles++;
     kv->env = env;
     return RC_OK;
@@ -731,7 +733,7 @@ int rc_kv_live_pages(rc_kv *kv, size_t *out, rc_error *err)
     struct env *env = kv->env;
     rc_kv_txn *txn = NULL;
     int code = rc_kv_begin(kv, false, &txn, err);
-    if (code)
+    if (!txn)
         return code;
     size_t pages = 2;              /* the meta pages */
     MDB_dbi last_of_lmdbs_own = 1; /* 0: the free list, 1: the tables' roots */

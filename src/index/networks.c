@@ -96,7 +96,7 @@ int rc_index_put_network(rc_index *ix, const rc_network *net, rc_error *err)
     code = pending_of(ix, net->id, &p, err);
     if (code)
         return code;
-    char *copy = differs ? malloc(record.len) : NULL;
+    char *copy = differs ? malloc(record.len + 1) : NULL;
     if (differs && !copy)
         return rc_fail(err, RC_NOMEM, "index: no memory");
     drop_record(ix, p);
@@ -135,7 +135,7 @@ int rc_index_sweep_networks(rc_index *ix, rc_error *err)
         code = rc_kv_iter_open(txn, ix->env.tables.networks, RC_STR_EMPTY, RC_STR_EMPTY, &it, err);
     while (!code && !(code = rc_kv_iter_next(it, &key, &value, err))) {
         code = pending_of(ix, key, &p, err);
-        if (!code && p->round != ix->net_round)
+        if (!code && p && p->round != ix->net_round)
             mark_dirty(ix, p, true);
     }
     rc_kv_iter_close(it);

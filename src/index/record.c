@@ -28,8 +28,8 @@ enum header_offset {
 
 enum flag { FLAG_EXIT_CODE = 1, FLAG_OOM = 2, FLAG_MANAGED = 4, FLAG_PARTIAL = 8, FLAGS_ALL = 15 };
 
-#define REF_SIZE      8 /* a string's offset and length */
-#define ENTRY_STRINGS 5 /* at most, of an array's entry */
+#define REF_SIZE      (size_t)8 /* a string's offset and length */
+#define ENTRY_STRINGS 5         /* at most, of an array's entry */
 #define FIELD(type, member)             \
     {                                   \
 #member, offsetof(type, member) \

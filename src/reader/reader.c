@@ -136,7 +136,7 @@ static int follow_folder(rc_reader *r, rc_error *err)
     rc_live *old = r->live;
     r->live = live;
     int code = find_env(r, &env, err);
-    if (code) {
+    if (!env) {
         r->live = old;
         rc_live_close(live);
         return code == RC_NOTFOUND ? RC_OK : code;
@@ -161,7 +161,7 @@ static int follow(rc_reader *r, rc_error *err)
         return RC_OK;
     rc_reader_env *env = NULL;
     int code = find_env(r, &env, err);
-    if (!code)
+    if (env)
         use_env(r, env);
     return code;
 }

@@ -28,8 +28,10 @@ static int find_by_name(rc_snapshot *s, rc_str name, rc_row *out, rc_error *err)
     char room[RC_PREFIX_MAX];
     rc_kv_iter *it = NULL;
     rc_str key, value;
-    rc_row row, found;
+    rc_str found = RC_STR_EMPTY;
+    rc_row row;
     unsigned n = 0;
+    rc_row_init(&row);
     int code = rc_kv_iter_open(s->txn, s->env->tables.by[RC_BY_NAME], rc_prefix_name(name, room),
                                RC_STR_EMPTY, &it, err);
     while (!code && n < 2 && !(code = rc_kv_iter_next(it, &key, &value, err))) {
@@ -37,7 +39,7 @@ static int find_by_name(rc_snapshot *s, rc_str name, rc_row *out, rc_error *err)
         if (code == RC_NOTFOUND)
             code = rc_fail(err, RC_CORRUPT, "index: a name leads to no row");
         if (!code && rc_str_eq(row.name, name)) { /* not only of the same hash */
-            found = row;
+            found = row.id;
             n++;
         }
     }
@@ -45,8 +47,8 @@ static int find_by_name(rc_snapshot *s, rc_str name, rc_row *out, rc_error *err)
     if (n == 2)
         return rc_fail(err, RC_AMBIGUOUS, "several containers have this name");
     if (code == RC_NOTFOUND && n == 1) {
-        /* Decoded again: a row of the same hash may have come after it. */
-        return rc_snapshot_get(s, found.id, out, err);
+        /* decoded again: a row of the same hash may have come after it */
+        return rc_snapshot_get(s, found, out, err);
     }
     return code;
 }

@@ -238,7 +238,7 @@ static void test_no_damaged_page_kills(void **state)
         snprintf(file, sizeof(file), "%s/current/data.mdb", p->r->path);
         int fd = open(file, O_WRONLY);
         off_t at = flavour == 1 ? 16 : 0; /* behind a good header */
-        assert_int_equal(pwrite(fd, rubbish, sizeof(rubbish) - (size_t)at, page * 4096 + at),
+        assert_int_equal(pwrite(fd, rubbish, sizeof(rubbish) - (size_t)at, (off_t)page * 4096 + at),
                          (ssize_t)sizeof(rubbish) - at);
         close(fd);
         open_index(p->r);

@@ -174,7 +174,7 @@ static void test_every_step_is_logged_in_order(void **state)
     rc_snapshot *s = NULL;
     rc_log_cursor *c = NULL;
     rc_change_reader entry;
-    rc_change step;
+    rc_change step = {.action = RC_STR_EMPTY, .body = RC_STR_EMPTY};
     rc_row row;
     uint64_t rev;
     unsigned i = 0;
@@ -316,7 +316,7 @@ static void expect_nets(struct room *r, const char *expected)
     ok(rc_nets_open(s, &nets, &err), &err);
     while (rc_nets_next(nets, &n, NULL) == RC_OK) {
         strncat(got, n.name.ptr, n.name.len);
-        strcat(got, " ");
+        strncat(got, " ", 2);
     }
     rc_nets_close(nets);
     rc_snapshot_end(s);
