@@ -375,6 +375,8 @@ static int set_number(sim_settings *set, rc_str key, int64_t n, rc_error *err)
         set->drop_slow = n != 0;
     else if (rc_str_eq(key, RC_STR("replay_twice")))
         set->replay_twice = n != 0;
+    else if (rc_str_eq(key, RC_STR("no_date")))
+        set->no_date = n != 0;
     else
         return unknown("setting", key, err);
     return RC_OK;
@@ -409,6 +411,7 @@ const sim_command_row sim_fault_commands[] = {
     {"identity", 0, cmd_identity, ""},
     {"empty", 0, cmd_empty, ""},
     {"set", 2, cmd_set,
-     "skew_ms|read_delay_ms|subscribe_delay_ms|chunk|network_events|drop_slow|replay_twice N"},
+     "skew_ms|read_delay_ms|subscribe_delay_ms|chunk|network_events|drop_slow|replay_twice|"
+     "no_date N"},
     {0},
 };

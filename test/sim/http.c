@@ -230,8 +230,9 @@ static void put_head(sim_conn *c, int64_t content_length)
     else
         n += snprintf(head + n, sizeof(head) - (size_t)n,
                       "Docker-Experimental: false\r\nOstype: linux\r\n");
-    n +=
-        snprintf(head + n, sizeof(head) - (size_t)n, "Server: %s\r\nDate: %s\r\n", p->server, date);
+    n += snprintf(head + n, sizeof(head) - (size_t)n, "Server: %s\r\n", p->server);
+    if (!s->settings.no_date)
+        n += snprintf(head + n, sizeof(head) - (size_t)n, "Date: %s\r\n", date);
     if (c->close_after)
         n += snprintf(head + n, sizeof(head) - (size_t)n, "Connection: close\r\n");
     if (content_length >= 0)

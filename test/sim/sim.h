@@ -51,6 +51,7 @@ typedef struct sim_settings {
     bool network_events;
     bool drop_slow;    /* as the engine: over slow_events waiting, events are lost */
     bool replay_twice; /* the ring, and the ring again */
+    bool no_date;      /* answers have no Date */
 } sim_settings;
 
 /* How long lists go on showing the version before an action. */
