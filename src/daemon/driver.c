@@ -139,29 +139,33 @@ static void rebuild(rc_driver *d, const char *why)
     rc_mirror_forget(d->m);
 }
 
-static void commit(rc_driver *d)
+/* Anything but RC_CORRUPT waits in memory and is tried again. May be called from inside the mirror.
+ */
+static int commit_batch(rc_driver *d, rc_error *err)
 {
-    rc_error err = RC_ERROR_INIT;
+    rc_error why = RC_ERROR_INIT;
     d->store.steps = 0;
     if (!rc_index_dirty(d->ix))
-        return;
-    int code = rc_index_commit(d->ix, rc_clock_real(), &err);
+        return RC_OK;
+    int code = rc_index_commit(d->ix, rc_clock_real(), &why);
     if (!code) {
         (void)evtimer_del(d->commit_retry);
         publish(d);
-        return;
-    }
-    if (code == RC_CORRUPT) {
-        rebuild(d, err.msg);
-        return;
-    }
-    /* The batch waits in memory. Said once, then with every retry's success or the cap's failure.
-     */
-    if (!evtimer_pending(d->commit_retry, NULL)) {
+    } else if (code == RC_CORRUPT) {
+        return rc_fail(err, code, "%s", why.msg);
+    } else if (!evtimer_pending(d->commit_retry, NULL)) {
         struct timeval tv = until(COMMIT_RETRY_NS);
-        rc_logf(d->log, RC_LOG_ERROR, "index", "cannot commit, the changes wait: %s", err.msg);
+        rc_logf(d->log, RC_LOG_ERROR, "index", "cannot commit, the changes wait: %s", why.msg);
         evtimer_add(d->commit_retry, &tv);
     }
+    return RC_OK;
+}
+
+static void commit(rc_driver *d)
+{
+    rc_error err = RC_ERROR_INIT;
+    if (commit_batch(d, &err))
+        rebuild(d, err.msg);
 }
 
 static void check_failure(rc_driver *d)
@@ -546,9 +550,9 @@ static int load(rc_driver *d, rc_error *err)
     return code;
 }
 
-static void commit_many(void *arg)
+static int commit_many(void *arg, rc_error *err)
 {
-    commit(arg);
+    return commit_batch(arg, err);
 }
 
 static int make_mirror(rc_driver *d, rc_error *err)
