@@ -10,15 +10,30 @@
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/hash.h"
+#include "daemon/pace.h"
 #include "daemon/store.h"
 #include "engine/engine.h"
 #include "mirror/mirror.h"
 
-#define BEAT_NS          RC_NS_PER_SEC
-#define COMMIT_RETRY_NS  (200 * RC_NS_PER_MS)
-#define BAD_LINES_LOG_NS (10 * RC_NS_PER_SEC)
+#define BEAT_NS         RC_NS_PER_SEC
+#define COMMIT_RETRY_NS (200 * RC_NS_PER_MS)
 
 #define COMPONENT "mirror"
+
+/* What may go on for hours, and is then not said each time. */
+struct paces {
+    rc_pace state, waiting, list, bad_line, over, commit, upkeep;
+};
+
+static const struct paces usual_paces = {
+    .state = {.burst = 20, .every_ns = 10 * RC_NS_PER_SEC},
+    .waiting = {.burst = 1, .every_ns = 60 * RC_NS_PER_SEC},
+    .list = {.burst = 1, .every_ns = 60 * RC_NS_PER_SEC},
+    .bad_line = {.burst = 1, .every_ns = 10 * RC_NS_PER_SEC},
+    .over = {.burst = 1, .every_ns = 60 * RC_NS_PER_SEC},
+    .commit = {.burst = 1, .every_ns = 60 * RC_NS_PER_SEC},
+    .upkeep = {.burst = 1, .every_ns = 60 * RC_NS_PER_SEC},
+};
 
 /* A request under way; its answer is only wanted while `era` is the driver's. */
 typedef struct call {
@@ -47,9 +62,9 @@ struct rc_driver {
     struct event *beat;
     struct event *commit_retry;
     enum rc_mirror_state logged;
-    int64_t bad_line_logged_ns;
+    struct paces paces;
+    int64_t failing_since_ns; /* monotonic: commits fail; 0: they do not */
     char last_error[RC_LIVE_TEXT_MAX];
-    char logged_error[RC_LIVE_TEXT_MAX];
     char engine_version[RC_LIVE_TEXT_MAX];
     char api_version[RC_LIVE_TEXT_MAX];
 };
@@ -92,7 +107,7 @@ static void fill_live(rc_live_info *info, void *arg)
     copy_text(info->endpoint, rc_endpoint_text(d->endpoint));
     copy_text(info->engine_version, d->engine_version);
     copy_text(info->api_version, d->api_version);
-    copy_text(info->last_error, d->last_error);
+    copy_text(info->last_error, info->mirror.synced ? "" : d->last_error);
 }
 
 static void publish(rc_driver *d)
@@ -102,10 +117,11 @@ static void publish(rc_driver *d)
 
 /* ---- committing ---- */
 
+/* What is not said now is said at a later beat, if it is still true then. */
 static void log_status(rc_driver *d)
 {
     const rc_mirror_status *status = rc_mirror_status_of(d->m);
-    if (status->state == d->logged)
+    if (status->state == d->logged || !rc_pace_allows(&d->paces.state, rc_clock_mono()))
         return;
     d->logged = status->state;
     if (status->synced) {
@@ -114,13 +130,13 @@ static void log_status(rc_driver *d)
         rc_mirror_report_of(d->m, &report);
         for (int s = 0; s < RC_STATE_COUNT; s++)
             there += s == RC_STATE_MISSING ? 0 : report.containers[s];
-        d->last_error[0] = '\0';
         rc_logf(d->log, RC_LOG_INFO, COMPONENT, "live containers=%llu rev=%llu list_ms=%lld",
                 (unsigned long long)there, (unsigned long long)rc_index_rev(d->ix),
                 (long long)(report.resync_took_ns / RC_NS_PER_MS));
     } else if (status->state == RC_MIRROR_DISCONNECTED) {
-        rc_logf(d->log, RC_LOG_WARNING, COMPONENT, "disconnected, rows keep their last state: %s",
-                d->last_error);
+        rc_logf(d->log, RC_LOG_WARNING, COMPONENT,
+                "disconnected, rows keep their last state endpoint=%s: %s",
+                rc_endpoint_text(d->endpoint), d->last_error);
     } else {
         rc_logf(d->log, RC_LOG_INFO, COMPONENT, "%s", rc_mirror_state_name(status->state));
     }
@@ -139,29 +155,52 @@ static void rebuild(rc_driver *d, const char *why)
     rc_mirror_forget(d->m);
 }
 
+static void committed(rc_driver *d)
+{
+    if (d->failing_since_ns) {
+        rc_logf(d->log, RC_LOG_INFO, "index", "commits again rev=%llu after_s=%lld",
+                (unsigned long long)rc_index_rev(d->ix),
+                (long long)((rc_clock_mono() - d->failing_since_ns) / RC_NS_PER_SEC));
+        rc_pace_reset(&d->paces.commit);
+    }
+    d->failing_since_ns = 0;
+    publish(d);
+}
+
+static void commit_later(rc_driver *d, const rc_error *why)
+{
+    struct timeval tv = until(COMMIT_RETRY_NS);
+    int64_t mono = rc_clock_mono();
+    if (!d->failing_since_ns)
+        d->failing_since_ns = mono;
+    if (rc_pace_allows(&d->paces.commit, mono))
+        rc_logf(d->log, RC_LOG_ERROR, "index", "cannot commit, the changes wait: %s", why->msg);
+    evtimer_add(d->commit_retry, &tv);
+}
+
+/* Anything but RC_CORRUPT waits in memory and is tried again, but not for every event that comes:
+ * each time is the whole batch. May be called from inside the mirror. */
+static int commit_batch(rc_driver *d, rc_error *err)
+{
+    rc_error why = RC_ERROR_INIT;
+    d->store.steps = 0;
+    if (!rc_index_dirty(d->ix) || evtimer_pending(d->commit_retry, NULL))
+        return RC_OK;
+    int code = rc_index_commit(d->ix, rc_clock_real(), &why);
+    if (code == RC_CORRUPT)
+        return rc_fail(err, code, "%s", why.msg);
+    if (code)
+        commit_later(d, &why);
+    else
+        committed(d);
+    return RC_OK;
+}
+
 static void commit(rc_driver *d)
 {
     rc_error err = RC_ERROR_INIT;
-    d->store.steps = 0;
-    if (!rc_index_dirty(d->ix))
-        return;
-    int code = rc_index_commit(d->ix, rc_clock_real(), &err);
-    if (!code) {
-        (void)evtimer_del(d->commit_retry);
-        publish(d);
-        return;
-    }
-    if (code == RC_CORRUPT) {
+    if (commit_batch(d, &err))
         rebuild(d, err.msg);
-        return;
-    }
-    /* The batch waits in memory. Said once, then with every retry's success or the cap's failure.
-     */
-    if (!evtimer_pending(d->commit_retry, NULL)) {
-        struct timeval tv = until(COMMIT_RETRY_NS);
-        rc_logf(d->log, RC_LOG_ERROR, "index", "cannot commit, the changes wait: %s", err.msg);
-        evtimer_add(d->commit_retry, &tv);
-    }
 }
 
 static void check_failure(rc_driver *d)
@@ -173,7 +212,7 @@ static void check_failure(rc_driver *d)
     copy_text(d->last_error, err.msg);
     if (code == RC_CORRUPT || code == RC_VERSION)
         rebuild(d, err.msg);
-    else
+    else if (rc_pace_allows(&d->paces.over, rc_clock_mono()))
         rc_logf(d->log, RC_LOG_ERROR, COMPONENT, "starts over: %s", err.msg);
 }
 
@@ -196,8 +235,7 @@ static void settle(rc_driver *d)
         while (rc_mirror_next(d->m, now(), &rq))
             carry_out(d, &rq);
         check_failure(d);
-        if (rc_index_dirty(d->ix) && !evtimer_pending(d->commit_retry, NULL))
-            commit(d);
+        commit(d);
     } while (d->again);
     d->settling = false;
     log_status(d);
@@ -264,19 +302,42 @@ static void lost(rc_driver *d, const char *what, const rc_engine_result *r)
     /* While there never was a connection the state does not change, and nobody else would say why.
      */
     if (rc_mirror_status_of(d->m)->state == RC_MIRROR_CONNECTING &&
-        strcmp(d->last_error, d->logged_error) != 0) {
-        rc_logf(d->log, RC_LOG_WARNING, "engine", "not connected yet: %s", d->last_error);
-        memcpy(d->logged_error, d->last_error, sizeof(d->logged_error));
-    }
+        rc_pace_allows(&d->paces.waiting, rc_clock_mono()))
+        rc_logf(d->log, RC_LOG_WARNING, "engine", "not connected yet endpoint=%s: %s",
+                rc_endpoint_text(d->endpoint), d->last_error);
     rc_mirror_lost(d->m, now(), reason_of(r));
+}
+
+/* Are these the containers that the index holds? It is theirs afterwards. False: the connection is
+ * given up; an index that is sound is not thrown away because it cannot be written to just now. */
+static bool identify(rc_driver *d, const rc_engine_hello *hello)
+{
+    rc_error err = RC_ERROR_INIT;
+    bool rebuilt = false;
+    int code = rc_index_identify(d->ix, rc_str_c(hello->identity), &rebuilt, &err);
+    if (code == RC_CORRUPT || code == RC_VERSION) {
+        rebuild(d, err.msg);
+        return false;
+    }
+    if (code) {
+        rc_engine_result failed = {.outcome = RC_ENGINE_FAILED, .date_s = -1, .err = &err};
+        lost(d, "identify the engine", &failed);
+        return false;
+    }
+    if (rebuilt) {
+        char shown[128];
+        rc_escape_into(shown, sizeof(shown), rc_str_c(hello->identity));
+        rc_logf(d->log, RC_LOG_WARNING, "index", "another engine answers, made anew: engine=%s",
+                shown);
+        rc_mirror_forget(d->m);
+    }
+    return true;
 }
 
 static void on_hello(void *arg, const rc_engine_hello *hello, const rc_engine_result *r)
 {
     call *c = arg;
     rc_driver *d = c->d;
-    rc_error err = RC_ERROR_INIT;
-    bool rebuilt = false;
     if (!over(c))
         return;
     if (!hello) {
@@ -286,19 +347,13 @@ static void on_hello(void *arg, const rc_engine_hello *hello, const rc_engine_re
     }
     copy_text(d->engine_version, hello->version);
     copy_text(d->api_version, hello->api_version);
-    if (rc_index_identify(d->ix, rc_str_c(hello->identity), &rebuilt, &err)) {
-        rebuild(d, err.msg);
-        (void)rc_index_identify(d->ix, rc_str_c(hello->identity), &rebuilt, NULL);
-    } else if (rebuilt) {
-        char shown[128];
-        rc_escape_into(shown, sizeof(shown), rc_str_c(hello->identity));
-        rc_logf(d->log, RC_LOG_WARNING, "index", "another engine answers, made anew: engine=%s",
-                shown);
-        rc_mirror_forget(d->m);
+    if (identify(d, hello)) {
+        enum rc_log_level level =
+            rc_pace_allows(&d->paces.state, rc_clock_mono()) ? RC_LOG_INFO : RC_LOG_DEBUG;
+        rc_logf(d->log, level, "engine", "connected endpoint=%s version=%s api=%s",
+                rc_endpoint_text(d->endpoint), d->engine_version, d->api_version);
+        rc_mirror_connected(d->m, now(), hello->date_s);
     }
-    rc_logf(d->log, RC_LOG_INFO, "engine", "connected endpoint=%s version=%s api=%s",
-            rc_endpoint_text(d->endpoint), d->engine_version, d->api_version);
-    rc_mirror_connected(d->m, now(), hello->date_s);
     settle(d);
 }
 
@@ -325,11 +380,9 @@ static void on_stream_bad(void *arg, const rc_error *err, bool oversize)
     rc_moment t = now();
     if (c->era != d->era)
         return;
-    if (t.mono_ns - d->bad_line_logged_ns >= BAD_LINES_LOG_NS || !d->bad_line_logged_ns) {
-        d->bad_line_logged_ns = t.mono_ns;
+    if (rc_pace_allows(&d->paces.bad_line, t.mono_ns))
         rc_logf(d->log, RC_LOG_WARNING, "engine", "an event could not be read, listing anew: %s",
                 err->msg);
-    }
     rc_mirror_bad_line(d->m, t, oversize);
 }
 
@@ -368,7 +421,7 @@ static void on_list_done(void *arg, const rc_engine_result *r)
     if (!over(c))
         return;
     note_failure(d, full ? "list" : "list of single containers", r);
-    if (full && r->outcome != RC_ENGINE_OK)
+    if (full && r->outcome != RC_ENGINE_OK && rc_pace_allows(&d->paces.list, rc_clock_mono()))
         rc_logf(d->log, RC_LOG_WARNING, "engine", "the full list failed: %s", r->err->msg);
     rc_mirror_list_done(d->m, now(), token, answer_of(r), r->date_s);
     settle(d);
@@ -507,7 +560,8 @@ static void on_beat(evutil_socket_t fd, short what, void *arg)
     rc_error err = RC_ERROR_INIT;
     (void)fd, (void)what;
     publish(d);
-    if (rc_index_housekeep(d->ix, &err))
+    log_status(d);
+    if (rc_index_housekeep(d->ix, &err) && rc_pace_allows(&d->paces.upkeep, rc_clock_mono()))
         rc_logf(d->log, RC_LOG_WARNING, "index", "upkeep failed: %s", err.msg);
 }
 
@@ -546,9 +600,9 @@ static int load(rc_driver *d, rc_error *err)
     return code;
 }
 
-static void commit_many(void *arg)
+static int commit_many(void *arg, rc_error *err)
 {
-    commit(arg);
+    return commit_batch(arg, err);
 }
 
 static int make_mirror(rc_driver *d, rc_error *err)
@@ -577,7 +631,9 @@ static bool make_timers(rc_driver *d)
     d->timer = event_new(d->base, -1, 0, on_timer, d);
     d->commit_retry = event_new(d->base, -1, 0, on_timer, d);
     d->beat = event_new(d->base, -1, EV_PERSIST, on_beat, d);
-    return d->timer && d->commit_retry && d->beat && event_add(d->beat, &beat) == 0;
+    /* As urgent as the stream: a flood of events must not keep it from being committed. */
+    return d->timer && d->commit_retry && d->beat && !event_priority_set(d->commit_retry, 0) &&
+           !event_add(d->beat, &beat);
 }
 
 int rc_driver_new(struct event_base *base, const rc_config *config, const rc_endpoint *endpoint,
@@ -591,6 +647,7 @@ int rc_driver_new(struct event_base *base, const rc_config *config, const rc_end
     d->endpoint = endpoint;
     d->ix = ix;
     d->log = log;
+    d->paces = usual_paces;
     LIST_INIT(&d->calls);
     rc_engine_options options = {.api_version = config->engine.api_version,
                                  .connect_timeout_ns = config->engine.connect_timeout,

@@ -14,27 +14,22 @@ static int get(void *ctx, const rc_id *id, rc_row *out, rc_error *err)
     return rc_index_get(index_of(ctx), id, out, err);
 }
 
-static void count_step(rc_index_store *s)
+static int count_step(rc_index_store *s, rc_error *err)
 {
-    if (++s->steps >= MANY_STEPS)
-        s->on_many(s->arg);
+    return ++s->steps >= MANY_STEPS ? s->on_many(s->arg, err) : RC_OK;
 }
 
 static int put(void *ctx, const rc_row *row, enum rc_change_cause cause, rc_str action,
                bool *ret_changed, rc_error *err)
 {
     int code = rc_index_put(index_of(ctx), row, cause, action, ret_changed, err);
-    if (!code && *ret_changed)
-        count_step(ctx);
-    return code;
+    return !code && *ret_changed ? count_step(ctx, err) : code;
 }
 
 static int del(void *ctx, const rc_id *id, enum rc_change_cause cause, rc_error *err)
 {
     int code = rc_index_del(index_of(ctx), id, cause, err);
-    if (!code)
-        count_step(ctx);
-    return code;
+    return code ? code : count_step(ctx, err);
 }
 
 static void begin_networks(void *ctx)

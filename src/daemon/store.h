@@ -8,7 +8,9 @@
 /* Zero-initialise but for the first three, which are borrowed. */
 typedef struct rc_index_store {
     rc_index *ix;
-    void (*on_many)(void *arg); /* so many steps that they should be committed now */
+    /* So many steps that they should be committed now. What it returns, the put or del returns that
+     * was one too many; the mirror is in the middle of something, so it must not be called back. */
+    int (*on_many)(void *arg, rc_error *err);
     void *arg;
     unsigned steps; /* put since the last commit: set to 0 there */
 } rc_index_store;

@@ -802,7 +802,9 @@ static uint32_t turn_max(const rc_http_request_options *o)
 
 static bool set_up_connection(CURL *easy, const rc_http_request_options *o)
 {
+    /* QUICK_EXIT: a resolver that hangs is left to its thread, not waited for at the end. */
     return !curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) &&
+           !curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) &&
            !curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") &&
            !curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") &&
            !curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
