@@ -43,8 +43,11 @@ static void apply(rc_mirror *m, rc_entry *e, rc_row *row, const rc_event *ev, un
     }
     if (!m->options.inspect)
         needs &= ~(unsigned)RC_NEED_INSPECT;
-    changed |= !row->partial && needs != 0;
-    row->partial = row->partial || needs != 0;
+    /* A row that is still missing after its event waits for nothing: what comes will bring it back.
+     */
+    bool partial = row->state != RC_STATE_MISSING && (row->partial || needs != 0);
+    changed |= partial != row->partial;
+    row->partial = partial;
     e->last_event_ns = ev->time_ns;
     if (changed)
         rc_rows_put(m, e, row, RC_CAUSE_EVENT, ev->action_text);

@@ -304,6 +304,7 @@ bool rc_merge_missing(rc_row *row, enum rc_missing cause, int64_t now_ns)
         if (cause != RC_MISSING_DESTROYED || row->missing_cause == RC_MISSING_DESTROYED)
             return false;
         row->missing_cause = cause;
+        row->partial = false;
         return true;
     }
     row->state = RC_STATE_MISSING;

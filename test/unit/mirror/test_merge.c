@@ -228,7 +228,9 @@ static void test_missing(void **state)
     assert_int_equal(row.state, RC_STATE_MISSING);
     assert_int_equal(row.missing_since_ns, 9);
     assert_false(rc_merge_missing(&row, RC_MISSING_VANISHED, 10));
+    row.partial = true;
     assert_true(rc_merge_missing(&row, RC_MISSING_DESTROYED, 11));
+    assert_false(row.partial); /* nothing more will be told of it */
     assert_int_equal(row.missing_since_ns, 9);
     assert_false(rc_merge_missing(&row, RC_MISSING_VANISHED, 12));
     assert_int_equal(row.missing_cause, RC_MISSING_DESTROYED);

@@ -121,6 +121,8 @@ static void judge_row(world *w, cont *c, const rc_row *row)
     if (row->state == RC_STATE_MISSING) {
         if (c->exists)
             complain(w, c, "is missing, but there");
+        if (row->partial)
+            complain(w, c, "is missing and waits for details");
         c->buried |= row->missing_cause == RC_MISSING_DESTROYED;
         return;
     }
