@@ -11,8 +11,12 @@
 #include "index/tables.h"
 #include "reader/reader.h"
 
+#ifdef __SANITIZE_THREAD__
+#define KILLS 8 /* each takes long enough there */
+#else
 #define KILLS 25
-#define IDS   40
+#endif
+#define IDS 40
 
 static int setup_memory(void **state)
 {

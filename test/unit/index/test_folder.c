@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "index/kv.h"
 #include "index/layout.h"
+#include "index/record.h"
 
 struct place {
     struct room *r;
@@ -326,6 +327,16 @@ static void test_corrupt_row(void **state)
     expect_anew(*state, RC_INDEX_ASIDE, "record", 1);
 }
 
+static void test_row_under_another_key(void **state)
+{
+    rc_buf record = RC_BUF_INIT(0);
+    rc_row row = row_of(2, "b", RC_STATE_RUNNING);
+    assert_int_equal(rc_record_encode(&row, &record, NULL), RC_OK);
+    change_store(*state, "containers", id_text(5), rc_buf_view(&record));
+    rc_buf_release(&record);
+    expect_anew(*state, RC_INDEX_ASIDE, "another row's key", 1);
+}
+
 static void test_corrupt_network(void **state)
 {
     change_store(*state, "networks", RC_STR("n"), RC_STR("no record of anything"));
@@ -473,6 +484,7 @@ int main(void)
         BOTH(test_meta_that_cannot_be),
         BOTH(test_no_epoch),
         BOTH(test_corrupt_row),
+        BOTH(test_row_under_another_key),
         BOTH(test_corrupt_network),
         BOTH(test_log_without_its_end),
         BOTH(test_log_without_its_beginning),

@@ -2,6 +2,7 @@
  */
 #include "room.h"
 
+#include "base/cleanup.h"
 #include "index/change.h"
 #include "reader/reader.h"
 
@@ -174,7 +175,7 @@ static void test_every_step_is_logged_in_order(void **state)
     rc_snapshot *s = NULL;
     rc_log_cursor *c = NULL;
     rc_change_reader entry;
-    rc_change step = {.action = RC_STR_EMPTY, .body = RC_STR_EMPTY};
+    rc_change step;
     rc_row row;
     uint64_t rev;
     unsigned i = 0;
@@ -183,6 +184,8 @@ static void test_every_step_is_logged_in_order(void **state)
     ok(rc_log_open(s, 0, &c, &err), &err);
     while (rc_log_next(c, &rev, &entry, NULL) == RC_OK)
         while (rc_change_next(&entry, &step, NULL) == RC_OK) {
+            if (i >= RC_ARRAY_LEN(path))
+                fail_msg("more steps than there were");
             ok(rc_snapshot_decode(s, step.body, &row, &err), &err);
             assert_int_equal(row.state, path[i]);
             assert_int_equal(step.prev_state, i ? path[i - 1] : RC_STATE_UNKNOWN);

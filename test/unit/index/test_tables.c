@@ -74,6 +74,10 @@ static void test_no_prefix_begins_another(void **state)
             if (i != j)
                 assert_false(
                     rc_str_starts(rc_prefix_name(names[i], a), rc_prefix_name(names[j], b)));
+    /* nor a name that is what a long one is hashed to */
+    rc_str hashed = rc_prefix_name(rc_str_n(long_name, 1000), a);
+    assert_int_equal(hashed.len, 18);
+    assert_false(rc_str_eq(hashed, rc_prefix_name(rc_str_n(hashed.ptr + 2, 16), b)));
     assert_false(rc_str_eq(rc_prefix_role(RC_STR("ab"), RC_STR("c"), a),
                            rc_prefix_role(RC_STR("a"), RC_STR("bc"), b)));
     assert_true(rc_prefix_role(rc_str_n(long_name, 1000), rc_str_n(long_name, 200), a).len <=

@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 
 #include "base/clock.h"
+#include "index/kv.h"
+#include "index/tables.h"
 #include "reader/reader.h"
 
 struct bench {
@@ -124,6 +126,53 @@ static void test_long_names(void **state)
     look(b);
     assert_int_equal(find(b, rc_str_n(two, sizeof(two))), RC_NOTFOUND);
     expect_found(b, "short", 2);
+}
+
+/* A key whose row is another's: what two names of one hash would be. The row is asked. */
+static void plant(struct bench *b, enum rc_secondary table, rc_str prefix, uint32_t n)
+{
+    char dir[256], room[RC_KV_KEY_MAX];
+    rc_error err = RC_ERROR_INIT;
+    rc_kv *kv = NULL;
+    rc_tables t;
+    rc_kv_txn *txn = NULL;
+    snprintf(dir, sizeof(dir), "%s/current", b->r->path);
+    const rc_kv_options o = {.dir = dir, .map_size = b->r->options.map_size, .write = true};
+    memcpy(room, prefix.ptr, prefix.len);
+    memcpy(room + prefix.len, id_text(n).ptr, 64);
+    close_index(b->r);
+    ok(rc_kv_open(&o, &kv, &err), &err);
+    ok(rc_tables_open(kv, &t, &err), &err);
+    ok(rc_kv_begin(kv, true, &txn, &err), &err);
+    ok(rc_kv_put(txn, t.by[table], rc_str_n(room, prefix.len + 64), RC_STR_EMPTY, &err), &err);
+    ok(rc_kv_commit(txn, &err), &err);
+    rc_kv_close(kv);
+}
+
+static void test_keys_are_only_hints(void **state)
+{
+    struct bench *b = *state;
+    char room[RC_PREFIX_MAX];
+    rc_rows *rows = NULL;
+    rc_row row;
+    put_named(b->r, 1, "web", RC_STATE_RUNNING);
+    put_named(b->r, 2, "db", RC_STATE_RUNNING);
+    commit(b->r);
+    plant(b, RC_BY_NAME, rc_prefix_name(RC_STR("web"), room), 2);
+    plant(b, RC_BY_WORKLOAD, rc_prefix_role(RC_STR("w"), RC_STR("r"), room), 2);
+    plant(b, RC_BY_PORT, rc_prefix_port(80, room), 2);
+    look(b);
+    expect_found(b, "web", 1);
+    assert_int_equal(rc_rows_by_role(b->s, RC_STR("w"), RC_STR("r"), &rows, NULL), RC_OK);
+    assert_int_equal(rc_rows_next(rows, &row, NULL), RC_NOTFOUND);
+    rc_rows_close(rows);
+    assert_int_equal(rc_rows_by_port(b->s, 80, RC_STR(""), &rows, NULL), RC_OK);
+    assert_int_equal(rc_rows_next(rows, &row, NULL), RC_NOTFOUND);
+    rc_rows_close(rows);
+    /* one that leads nowhere is damage */
+    plant(b, RC_BY_NAME, rc_prefix_name(RC_STR("ghost"), room), 3);
+    look(b);
+    assert_int_equal(find(b, RC_STR("ghost")), RC_CORRUPT);
 }
 
 static void expect_rows(rc_rows *rows, const char *expected)
@@ -278,6 +327,38 @@ static void test_log_errors(void **state)
     c = rc_log_close(c);
     assert_int_equal(rc_log_open(b->s, 5, &c, NULL), RC_OK);
     assert_int_equal(rc_log_next(c, &rev, &entry, NULL), RC_NOTFOUND);
+    rc_log_close(c);
+}
+
+static void test_gap_in_the_log(void **state)
+{
+    struct bench *b = *state;
+    char dir[256], room[RC_REV_KEY];
+    rc_error err = RC_ERROR_INIT;
+    rc_kv *kv = NULL;
+    rc_tables t;
+    rc_kv_txn *txn = NULL;
+    rc_log_cursor *c = NULL;
+    rc_change_reader entry;
+    uint64_t rev;
+    for (uint32_t i = 1; i <= 3; i++) {
+        put_named(b->r, i, "x", RC_STATE_RUNNING);
+        commit(b->r);
+    }
+    close_index(b->r);
+    snprintf(dir, sizeof(dir), "%s/current", b->r->path);
+    const rc_kv_options o = {.dir = dir, .map_size = b->r->options.map_size, .write = true};
+    ok(rc_kv_open(&o, &kv, &err), &err);
+    ok(rc_tables_open(kv, &t, &err), &err);
+    ok(rc_kv_begin(kv, true, &txn, &err), &err);
+    ok(rc_kv_del(txn, t.changes, rc_rev_key(2, room), &err), &err);
+    ok(rc_kv_commit(txn, &err), &err);
+    rc_kv_close(kv);
+    look(b);
+    assert_int_equal(rc_log_open(b->s, 0, &c, NULL), RC_OK);
+    assert_int_equal(rc_log_next(c, &rev, &entry, NULL), RC_OK);
+    assert_int_equal(rc_log_next(c, &rev, &entry, &err), RC_CORRUPT);
+    assert_non_null(strstr(err.msg, "revision 2"));
     rc_log_close(c);
 }
 
@@ -566,10 +647,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_find),
         TEST(test_long_names),
+        TEST(test_keys_are_only_hints),
         TEST(test_rows_in_order),
         TEST(test_by_role),
         TEST(test_by_port),
         TEST(test_log_errors),
+        TEST(test_gap_in_the_log),
         TEST(test_several_snapshots_stand),
         TEST(test_opening),
         TEST(test_read_only_mount_is_refused),
