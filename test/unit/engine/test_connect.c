@@ -303,7 +303,7 @@ static void hangs(void **state)
     struct fake *f = *state;
     rc_engine_options o = fake_options(NULL);
 
-    o.request_timeout_ns = 20 * RC_NS_PER_MS;
+    o.request_timeout_ns = 500 * RC_NS_PER_MS;
     fake_answer(f, (struct fake_answer){.prefix = "/_ping", .hang = true});
     fake_client(f, o);
     struct hello h = connect_to(f);

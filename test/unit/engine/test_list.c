@@ -363,7 +363,7 @@ static void stalls(void **state)
     struct fake *f = *state;
     rc_engine_options o = fake_options("1.41");
 
-    o.request_timeout_ns = 20 * RC_NS_PER_MS;
+    o.request_timeout_ns = 500 * RC_NS_PER_MS;
     fake_client(f, o);
     struct seen s = read_list(f, (struct fake_answer){.bytes = CLOSING "[" ELEMENT(ID_A) ","});
     assert_int_equal(s.outcome, RC_ENGINE_TIMEOUT);

@@ -377,7 +377,7 @@ static void an_error_that_does_not_end(void **state)
     struct fake *f = *state;
     rc_engine_options o = fake_options("1.41");
 
-    o.request_timeout_ns = 20 * RC_NS_PER_MS;
+    o.request_timeout_ns = 500 * RC_NS_PER_MS;
     fake_client(f, o);
     struct seen s = read_stream(
         f, (struct fake_answer){.bytes = "HTTP/1.1 502 Bad\r\nContent-Length: 99\r\n\r\nproxy"});
@@ -434,10 +434,10 @@ static void quiet_is_healthy(void **state)
     struct fake *f = *state;
     struct seen s = {.f = f, .cancel = IN_EVENT};
     rc_engine_options o = fake_options("1.41");
-    struct timeval tv = {0, 100000};
+    struct timeval tv = {2, 0};
 
-    o.connect_timeout_ns = 5 * RC_NS_PER_MS;
-    o.request_timeout_ns = 10 * RC_NS_PER_MS;
+    o.connect_timeout_ns = 200 * RC_NS_PER_MS;
+    o.request_timeout_ns = 200 * RC_NS_PER_MS;
     fake_client(f, o);
     fake_answer(f, (struct fake_answer){.prefix = "/", .bytes = HEADERS "\r\n"});
     begin(&s);
