@@ -306,6 +306,7 @@ static void lost(rc_driver *d, const char *what, const rc_engine_result *r)
         rc_logf(d->log, RC_LOG_WARNING, "engine", "not connected yet endpoint=%s: %s",
                 rc_endpoint_text(d->endpoint), d->last_error);
     rc_mirror_lost(d->m, now(), reason_of(r));
+    publish(d); /* why, even where no state changes and so nothing is committed */
 }
 
 /* Are these the containers that the index holds? It is theirs afterwards. False: the connection is
@@ -569,34 +570,40 @@ static void on_beat(evutil_socket_t fd, short what, void *arg)
 
 typedef struct loading {
     rc_mirror *m;
-    int64_t alive_ns;
+    int64_t watched_ns;
 } loading;
 
 static int load_row(void *arg, const rc_row *row)
 {
     loading *l = arg;
-    return rc_mirror_load(l->m, row, l->alive_ns) ? RC_OK : RC_NOMEM;
+    return rc_mirror_load(l->m, row, l->watched_ns) ? RC_OK : RC_NOMEM;
 }
 
-/* Real time up to which the last daemon gave signs of life; 0: not known (another boot). */
-static int64_t last_alive(rc_driver *d)
+/* Real time up to which the last daemon saw what happens; 0: not known. Until its last sign of
+ * life, unless it had lost the engine before. */
+static int64_t watched_until(rc_driver *d)
 {
+    const rc_live *live = rc_index_live(d->ix);
     rc_live_info info;
-    (void)rc_live_read(rc_index_live(d->ix), &info, NULL);
-    int64_t ago = rc_clock_mono() - info.mirror_beat_ns;
-    return info.mirror_beat_ns > 0 && ago >= 0 ? rc_clock_real() - ago : 0;
+    (void)rc_live_read(live, &info, NULL);
+    int64_t beat = rc_live_beat_before(live, rc_index_epoch(d->ix));
+    int64_t ago = rc_clock_mono() - beat;
+    if (beat <= 0 || ago < 0)
+        return 0;
+    bool lost_before = !info.mirror.synced && info.mirror.stale_since_ns;
+    return lost_before ? info.mirror.stale_since_ns : rc_clock_real() - ago;
 }
 
 static int load(rc_driver *d, rc_error *err)
 {
-    loading l = {d->m, last_alive(d)};
+    loading l = {d->m, watched_until(d)};
     int code = rc_index_each(d->ix, load_row, &l, err);
     if (code == RC_CORRUPT || code == RC_VERSION) {
         rebuild(d, err ? err->msg : "a row cannot be read");
         code = RC_OK;
     }
     if (!code)
-        rc_mirror_start(d->m, now(), l.alive_ns);
+        rc_mirror_start(d->m, now(), l.watched_ns);
     return code;
 }
 

@@ -95,9 +95,13 @@ static int watch(daemon_state *d, rc_error *err)
     d->events[3] = evsignal_new(d->base, SIGHUP, on_reload, d);
     d->events[4] =
         event_new(d->base, rc_commands_fd(d->commands), EV_READ | EV_PERSIST, on_command, d);
-    for (size_t i = 0; i < RC_ARRAY_LEN(d->events); i++)
-        if (!d->events[i] || event_add(d->events[i], NULL))
+    for (size_t i = 0; i < RC_ARRAY_LEN(d->events); i++) {
+        if (!d->events[i])
             return rc_fail(err, RC_NOMEM, "cannot watch for signals and commands");
+        /* As urgent as the stream: a flood of events must not hold up the end. */
+        if (event_priority_set(d->events[i], 0) || event_add(d->events[i], NULL))
+            return rc_fail(err, RC_NOMEM, "cannot watch for signals and commands");
+    }
     return RC_OK;
 }
 
@@ -143,13 +147,15 @@ static int start(daemon_state *d, rc_error *err)
 {
     int code = make_base(d, err);
     if (!code)
-        code = open_index(d, err);
-    if (!code)
         code = rc_commands_new(&d->commands, err);
-    if (!code)
-        code = rc_driver_new(d->base, d->config, d->endpoint, d->ix, d->log, &d->driver, err);
+    /* First of all: a large index takes a while to open, and a signal that comes meanwhile waits
+     * for the loop instead of killing. */
     if (!code)
         code = watch(d, err);
+    if (!code)
+        code = open_index(d, err);
+    if (!code)
+        code = rc_driver_new(d->base, d->config, d->endpoint, d->ix, d->log, &d->driver, err);
     if (!code)
         code = rc_serve_loop_start(d->config, rc_index_live(d->ix), d->commands, d->log, &d->serve,
                                    err);

@@ -30,6 +30,9 @@
 #define LENGTH_SPARE ((off_t)1 << 20)
 #define LENGTH_STEP  ((off_t)4 << 20)
 
+/* With less than this left, a write that came out short did so because the disk is full. */
+#define FULL_BYTES ((unsigned long)256 << 10)
+
 /* One folder's environment, shared by all handles of this process. */
 struct env {
     struct env *next;
@@ -480,6 +483,15 @@ static void keep_length(struct env *env)
     env->length = st.st_size < want ? want : st.st_size;
 }
 
+/* LMDB says EIO where a write came out short, which is what happens when the disk fills up. */
+static bool is_disk_full(const struct env *env)
+{
+    struct statvfs fs;
+    int fd;
+    return !mdb_env_get_fd(env->lmdb, &fd) && fstatvfs(fd, &fs) == 0 &&
+           fs.f_bavail * (fs.f_frsize ? fs.f_frsize : fs.f_bsize) < FULL_BYTES;
+}
+
 int rc_kv_commit(rc_kv_txn *txn, rc_error *err)
 {
     if (!is_ours(txn->env)) {
@@ -489,6 +501,8 @@ int rc_kv_commit(rc_kv_txn *txn, rc_error *err)
     int rc = mdb_txn_commit(txn->txn);
     if (!rc && txn->write)
         keep_length(txn->env);
+    if (rc == EIO && is_disk_full(txn->env))
+        rc = ENOSPC;
     if (!txn->parked)
         count_live(txn->env, -1);
     free(txn);

@@ -88,6 +88,8 @@ struct rc_live {
                     so the lock, for as long as anybody looks at a dead process's memory */
     bool writer;
     pthread_mutex_t mutex; /* of the writer's threads */
+    uint64_t epoch_before; /* what the writer before left */
+    int64_t beat_before;
 };
 
 static int fail_at(rc_error *err, const char *what)
@@ -182,7 +184,9 @@ static int set_access(const rc_live *live, mode_t mode, gid_t gid, rc_error *err
 
 static void set_start(rc_live_info *info, void *arg)
 {
-    (void)arg;
+    rc_live *live = arg;
+    live->epoch_before = info->epoch;
+    live->beat_before = info->mirror_beat_ns;
     memset(info, 0, sizeof(*info));
     info->pid = (uint32_t)getpid();
     info->started_ns = rc_clock_real();
@@ -198,6 +202,8 @@ static void start_page(rc_live *live)
         atomic_store(&p->sequence, 0);
         atomic_store(&p->generation, 0);
         atomic_store(&p->rev, 0);
+        for (size_t i = 0; i < INFO_WORDS; i++)
+            atomic_store(&p->info[i], 0);
     }
     /* A writer that died in mid-update left it odd. */
     uint64_t sequence = atomic_load(&p->sequence);
@@ -205,7 +211,7 @@ static void start_page(rc_live *live)
         atomic_store(&p->sequence, sequence + 1);
     for (size_t i = 0; i < RC_STAT_ROOM; i++)
         atomic_store(&p->stats.at[i], 0);
-    rc_live_update(live, set_start, NULL);
+    rc_live_update(live, set_start, live);
     p->size = RC_LIVE_SIZE;
     atomic_store(&p->version, RC_LIVE_VERSION);
     atomic_store(&p->magic, MAGIC);
@@ -234,6 +240,11 @@ int rc_live_create(const char *dir, mode_t mode, gid_t gid, rc_live **out, rc_er
     start_page(live);
     *out = live;
     return RC_OK;
+}
+
+int64_t rc_live_beat_before(const rc_live *live, uint64_t epoch)
+{
+    return live->epoch_before == epoch ? live->beat_before : 0;
 }
 
 static void load_words(const struct page *p, uint64_t *words)

@@ -61,7 +61,8 @@ typedef struct rc_store {
 
 typedef struct rc_mirror_options {
     int64_t resync_interval_ns;
-    int64_t missing_ttl_ns; /* 0: missing rows go at once; INT64_MAX: never */
+    int64_t missing_ttl_ns; /* 0: missing rows go at once; INT64_MAX: never,
+                             * but for the oldest beyond RC_MIRROR_MISSING_MAX */
     int64_t reconnect_max_ns;
     bool inspect;     /* may containers be inspected? */
     bool local_clock; /* the engine's clock is ours (a unix socket) */

@@ -48,7 +48,8 @@ typedef struct rc_flight {
     int64_t sent_ns;      /* engine's clock, earliest */
     int64_t sent_real_ns; /* ours */
     int64_t sent_mono_ns;
-    size_t n; /* SOME, INSPECT */
+    bool spoilt; /* NETWORKS: one could not be stored, so there is nothing to sweep by */
+    size_t n;    /* SOME, INSPECT */
     rc_id ids[RC_REREAD_LIST_MAX];
     bool seen[RC_REREAD_LIST_MAX];
 } rc_flight;

@@ -401,10 +401,14 @@ void rc_mirror_list_done(rc_mirror *m, rc_moment now, uint64_t token, enum rc_an
 void rc_mirror_network(rc_mirror *m, uint64_t token, const rc_network *net)
 {
     rc_error err = RC_ERROR_INIT;
-    if (!flight_of(m, token) || m->failed)
+    rc_flight *f = flight_of(m, token);
+    if (!f || m->failed)
         return;
     int code = m->store.put_network(m->store.ctx, net, &err);
-    if (code)
+    /* One that is too much for the store must not keep the containers from being mirrored. */
+    if (code == RC_INVALID || code == RC_FULL)
+        f->spoilt = true;
+    else if (code)
         rc_mirror_fail(m, code, &err);
 }
 
@@ -417,6 +421,8 @@ void rc_mirror_networks_done(rc_mirror *m, rc_moment now, uint64_t token, enum r
     if (!f || m->failed)
         return;
     f->token = 0;
+    if (f->spoilt)
+        return; /* the next resync asks again */
     int code = answer == RC_ANSWER_OK ? m->store.sweep_networks(m->store.ctx, &err) : RC_OK;
     if (code)
         rc_mirror_fail(m, code, &err);

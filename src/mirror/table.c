@@ -4,6 +4,10 @@
 
 #include "mirror/mirror_private.h"
 
+/* A missing row that never ends still has a place in the queue: when there are too many, the oldest
+ * goes. */
+#define NEVER_NS (INT64_MAX / 2)
+
 /* Tombstones outlive two resyncs, and lists that were asked for before the destroy. */
 #define GRAVE_MIN_NS (120 * RC_NS_PER_SEC)
 
@@ -144,8 +148,8 @@ static void end_missing(rc_mirror *m)
 void rc_table_missing(rc_mirror *m, rc_entry *e, rc_moment now, int64_t passed_ns)
 {
     int64_t ttl = m->options.missing_ttl_ns;
-    if (ttl == INT64_MAX)
-        return;
+    if (ttl > NEVER_NS)
+        ttl = NEVER_NS;
     e->missing_at = rc_table_live_now(m, now) + (passed_ns >= ttl ? 0 : ttl - passed_ns);
     if (!fifo_push(&m->missing, &e->id, e->missing_at))
         out_of_memory(m);

@@ -158,6 +158,33 @@ static void test_writer_that_died_in_mid_update(void **state)
     rc_live_close(reader);
 }
 
+static void set_beat(rc_live_info *info, void *arg)
+{
+    (void)arg;
+    info->epoch = 7;
+    info->mirror_beat_ns = 12345;
+}
+
+static void test_the_beat_of_the_writer_before(void **state)
+{
+    struct room *r = *state;
+    rc_live *writer = create(r);
+    assert_int_equal(rc_live_beat_before(writer, 7), 0);
+    rc_live_update(writer, set_beat, NULL);
+    assert_int_equal(rc_live_beat_before(writer, 7), 0);
+    rc_live_close(writer);
+    writer = create(r);
+    assert_int_equal(rc_live_beat_before(writer, 7), 12345);
+    assert_int_equal(rc_live_beat_before(writer, 8), 0);
+    assert_int_equal(read_page(writer).mirror_beat_ns, 0);
+    rc_live_close(writer);
+    /* A page of another format tells nothing. */
+    shell("printf '\\377\\377' | dd of='%s/live' bs=1 seek=8 conv=notrunc 2>/dev/null", r->path);
+    writer = create(r);
+    assert_int_equal(rc_live_beat_before(writer, 0), 0);
+    rc_live_close(writer);
+}
+
 static void test_pages_that_cannot_be_read(void **state)
 {
     struct room *r = *state;
@@ -301,6 +328,7 @@ int main(void)
         TEST(test_fields_and_counters),
         TEST(test_lock_tells_whether_the_writer_lives),
         TEST(test_writer_that_died_in_mid_update),
+        TEST(test_the_beat_of_the_writer_before),
         TEST(test_pages_that_cannot_be_read),
         TEST(test_rubbish_in_the_fields),
         TEST(test_only_a_commit_wakes),

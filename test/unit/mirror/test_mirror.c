@@ -25,6 +25,7 @@ typedef struct stage {
     rc_row rows[ROWS];
     bool stored[ROWS];
     int puts, dels, networks;
+    int network_code; /* what put_network returns */
     rc_mirror_status status;
     rc_request asked[REQUESTS]; /* not answered yet */
     int n;
@@ -87,8 +88,11 @@ static void begin_networks(void *ctx)
 
 static int put_network(void *ctx, const rc_network *net, rc_error *err)
 {
-    (void)net, (void)err;
-    ((stage *)ctx)->networks++;
+    stage *s = ctx;
+    (void)net;
+    if (s->network_code)
+        return rc_fail(err, s->network_code, "not this one");
+    s->networks++;
     return RC_OK;
 }
 
@@ -106,12 +110,12 @@ static void set_status(void *ctx, const rc_mirror_status *status)
 
 /* ---- the stage ---- */
 
-static stage *stage_new(void)
+static stage *stage_with(int64_t missing_ttl_ns)
 {
     stage *s = calloc(1, sizeof(*s));
     rc_store store = {get, put, del, begin_networks, put_network, sweep_networks, set_status, s};
     rc_mirror_options options = {.resync_interval_ns = 30 * S,
-                                 .missing_ttl_ns = 600 * S,
+                                 .missing_ttl_ns = missing_ttl_ns,
                                  .reconnect_max_ns = 5 * S,
                                  .inspect = true,
                                  .local_clock = true,
@@ -122,6 +126,11 @@ static stage *stage_new(void)
     s->now = (rc_moment){1000 * S, INT64_C(1790000000) * S};
     s->m = rc_mirror_new(&options, &store, &s->stats);
     return s;
+}
+
+static stage *stage_new(void)
+{
+    return stage_with(600 * S);
 }
 
 static void stage_free(stage *s)
@@ -551,6 +560,59 @@ static void test_clean_end(void **state)
     stage_free(s);
 }
 
+/* Missing rows that never end are kept, but not without bound: the oldest goes. */
+static void test_missing_for_ever_is_bounded(void **state)
+{
+    stage *s = stage_with(INT64_MAX);
+    char hex[RC_ID_LEN + 1];
+    rc_row row;
+
+    (void)state;
+    for (uint32_t i = 0; i <= RC_MIRROR_MISSING_MAX; i++) {
+        rc_id id = {{0}};
+        memcpy(id.b + 4, &i, sizeof(i));
+        rc_id_format(&id, hex);
+        rc_row_init(&row);
+        row.id = rc_str_c(hex);
+        row.state = RC_STATE_MISSING;
+        row.missing_cause = RC_MISSING_DESTROYED;
+        row.missing_since_ns = s->now.real_ns - i;
+        assert_true(rc_mirror_load(s->m, &row, s->now.real_ns));
+    }
+    rc_mirror_start(s->m, s->now, 0);
+    collect(s);
+    assert_int_equal(s->dels, 1);
+    pass(s, 1000000 * S);
+    assert_int_equal(s->dels, 1);
+    stage_free(s);
+}
+
+/* A network that cannot be stored leaves the table as it was, and the mirror alone. */
+static void test_a_network_too_many(void **state)
+{
+    enum rc_state states[ROWS] = {RUN, NONE, NONE, NONE};
+    stage *s = live(states);
+    rc_network net = {.id = RC_STR("n")};
+
+    (void)state;
+    s->network_code = RC_FULL;
+    pass(s, 30 * S);
+    rc_request rq = expect(s, RC_ASK_NETWORKS);
+    rc_mirror_network(s->m, rq.token, &net);
+    rc_mirror_networks_done(s->m, s->now, rq.token, RC_ANSWER_OK, -1);
+    collect(s);
+    assert_int_equal(s->networks, 0); /* not swept */
+    assert_true(s->status.synced);
+    answer_list(s, states);
+    s->network_code = RC_OK;
+    pass(s, 30 * S);
+    rq = expect(s, RC_ASK_NETWORKS);
+    rc_mirror_network(s->m, rq.token, &net);
+    rc_mirror_networks_done(s->m, s->now, rq.token, RC_ANSWER_OK, -1);
+    assert_int_equal(s->networks, 101);
+    stage_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -566,6 +628,8 @@ int main(void)
         cmocka_unit_test(test_hanging_engine),
         cmocka_unit_test(test_bad_line_lists_anew),
         cmocka_unit_test(test_clean_end),
+        cmocka_unit_test(test_missing_for_ever_is_bounded),
+        cmocka_unit_test(test_a_network_too_many),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
