@@ -203,6 +203,32 @@ static void overflow_elsewhere(struct bytes b)
     node[8 + 8] = 0;
 }
 
+static void overflow_shared(struct bytes b)
+{
+    memcpy(find_key(b, "key-bug") + 8 + 7, find_key(b, "key-big") + 8 + 7, 8);
+}
+
+static uint64_t load64(const char *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+/* In the newer meta page, the root of the free list's tree; its first node's data. */
+static void free_a_used_page(struct bytes b)
+{
+    uint64_t used = (uint64_t)(page_of(b, find_key(b, "key-one")) - b.p) / 4096;
+    const char *meta = load64(b.p + 4096 + 144) > load64(b.p + 144) ? b.p + 4096 : b.p;
+    char *leaf = b.p + load64(meta + 80) * 4096;
+    char *node = leaf + (uint8_t)leaf[16] + 256 * (uint8_t)leaf[17];
+    char *numbers = node + 16;
+    assert_true(load64(numbers) >= 1);
+    memcpy(numbers + 8, &used, sizeof(used));
+    memset(numbers, 0, 8);
+    numbers[0] = 1;
+}
+
 static void overflow_without_end(struct bytes b)
 {
     find_key(b, "key-big")[3] = 0x10; /* 256 MiB and more */
@@ -224,6 +250,8 @@ static void test_what_it_could_not_have_written_does_not(void **state)
         {strange_flags, "flags"},
         {tree_within_a_tree, "flags"},
         {overflow_elsewhere, "page"},
+        {overflow_shared, "used twice"},
+        {free_a_used_page, "used twice"},
         {overflow_without_end, "overflow page"},
     };
     struct room *r = *state;
@@ -235,6 +263,7 @@ static void test_what_it_could_not_have_written_does_not(void **state)
     ok(rc_kv_put(txn, r->t[0], RC_STR("key-two"), RC_STR("sixteen bytes !!"), &err), &err);
     ok(rc_kv_put(txn, r->t[0], RC_STR("key-three"), RC_STR("sixteen bytes !!"), &err), &err);
     ok(rc_kv_put(txn, r->t[0], RC_STR("key-big"), rc_str_n(big, sizeof(big)), &err), &err);
+    ok(rc_kv_put(txn, r->t[0], RC_STR("key-bug"), rc_str_n(big, sizeof(big)), &err), &err);
     ok(rc_kv_commit(txn, &err), &err);
     r->kv = rc_kv_close(r->kv);
     struct bytes good = read_file(r->file), bad = read_file(r->file);
