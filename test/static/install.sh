@@ -17,9 +17,11 @@ rm -f "$root.log"
 (cd "$root" && find . -type f -o -type l) | sort
 
 for program in "$@"; do
+    # Only an administrator calls the daemon.
     file=$root/usr/bin/$program
+    [ "$program" != rollcalld ] || file=$root/usr/sbin/$program
     if [ ! -x "$file" ]; then
-        complain "bin/$program is not installed, or no program"
+        complain "${file#"$root"} is not installed, or no program"
         continue
     fi
     text=$("$file" --version 2>&1 </dev/null) || complain "$program --version fails: $text"
