@@ -107,6 +107,7 @@ static void fill_live(rc_live_info *info, void *arg)
     copy_text(info->endpoint, rc_endpoint_text(d->endpoint));
     copy_text(info->engine_version, d->engine_version);
     copy_text(info->api_version, d->api_version);
+    /* The commit that makes the mirror live publishes before the error is forgotten. */
     copy_text(info->last_error, info->mirror.synced ? "" : d->last_error);
 }
 

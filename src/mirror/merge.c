@@ -261,27 +261,41 @@ static bool contradicts_network(const rc_expectation *e, const rc_row *row)
     return !n || (!addressless && !has_address(n));
 }
 
+static bool is_up(enum rc_state state)
+{
+    return state == RC_STATE_RUNNING || state == RC_STATE_PAUSED;
+}
+
+bool rc_merge_lags_in_state(enum rc_action action)
+{
+    return action == RC_ACTION_PAUSE || action == RC_ACTION_UNPAUSE || action == RC_ACTION_DIE ||
+           action == RC_ACTION_STOP;
+}
+
+static bool contradicts_state(enum rc_action action, enum rc_state state)
+{
+    if (action == RC_ACTION_PAUSE)
+        return state == RC_STATE_RUNNING;
+    if (action == RC_ACTION_UNPAUSE)
+        return state == RC_STATE_PAUSED;
+    return rc_merge_lags_in_state(action) && is_up(state);
+}
+
 bool rc_merge_contradicts(const rc_expectation *e, const rc_observation *obs)
 {
     enum rc_state state = obs->row.state;
-    bool up = state == RC_STATE_RUNNING || state == RC_STATE_PAUSED;
 
     if (obs->source == RC_SOURCE_INSPECT)
         return false;
+    if (contradicts_state(e->action, state) || contradicts_state(e->before, state))
+        return true;
     switch (e->action) {
-    case RC_ACTION_PAUSE:
-        return state == RC_STATE_RUNNING;
-    case RC_ACTION_UNPAUSE:
-        return state == RC_STATE_PAUSED;
-    case RC_ACTION_DIE:
-    case RC_ACTION_STOP:
-        return up;
     case RC_ACTION_RENAME:
         return obs->name_ambiguous || !rc_str_eq(obs->row.name, e->name);
     case RC_ACTION_CONNECT:
     case RC_ACTION_DISCONNECT:
         /* A stopped container has no addresses, and some engines list no networks at all. */
-        return up && (obs->fields & RC_FIELD_NETWORKS) && contradicts_network(e, &obs->row);
+        return is_up(state) && (obs->fields & RC_FIELD_NETWORKS) && contradicts_network(e, &obs->row);
     default:
         return false;
     }

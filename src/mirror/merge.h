@@ -62,14 +62,19 @@ bool rc_merge_first_sight(rc_row *row, const rc_event *ev, rc_arena *arena);
  * business. Strings are borrowed from the observation; the result is not normalised. */
 void rc_merge_observation(rc_row *row, const rc_observation *obs);
 
-/* The newest event that still waits for an answer which agrees with it. */
+/* What still waits for an answer that agrees with it: the newest event, and the newest that told of
+ * a state, since a death is followed at once by the networks' disconnects. */
 typedef struct rc_expectation {
     enum rc_action
         action;     /* PAUSE, UNPAUSE, DIE, STOP, RENAME, CONNECT or DISCONNECT; else nothing */
+    enum rc_action before; /* PAUSE, UNPAUSE, DIE or STOP: an earlier one; else nothing */
     rc_str name;    /* RENAME: the new name */
     rc_str network; /* CONNECT, DISCONNECT: the network's ID */
     rc_str network_type; /* its driver: null and host networks give no address */
 } rc_expectation;
+
+/* Is the action of those that lists show late, and does it prove a state? */
+bool rc_merge_lags_in_state(enum rc_action action);
 
 /* What lists have to show once an inspect has shown this change of state: an inspect can run ahead
  * of the event, and lists lag behind both. RC_ACTION_OTHER: nothing. */

@@ -63,6 +63,7 @@ typedef struct rc_suspect {
     uint8_t kind;   /* enum rc_correction_kind */
     uint8_t state;  /* that the list showed */
     bool asked;     /* the confirming inspect is wanted or out */
+    uint32_t list;  /* the last full list when it was asked for */
 } rc_suspect;
 
 enum rc_phase {

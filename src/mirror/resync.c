@@ -8,10 +8,11 @@
 void rc_resync_begin(rc_mirror *m)
 {
     m->list_no++;
-    /* What an inspect could not confirm in all that time, it never will. */
+    /* What an inspect could not confirm between two lists, it never will. One list is not enough:
+     * it can begin in the very moment in which the inspect is asked for. */
     size_t kept = 0;
     for (size_t i = 0; i < m->n_suspects; i++)
-        if (!m->suspects[i].asked)
+        if (!m->suspects[i].asked || m->suspects[i].list + 1 >= m->list_no)
             m->suspects[kept++] = m->suspects[i];
     m->n_suspects = kept;
 }
@@ -99,6 +100,7 @@ void rc_resync_suspects(rc_mirror *m, rc_moment now)
         if (s->asked || s->due_ns > now.mono_ns)
             continue;
         s->asked = true;
+        s->list = m->list_no;
         if (m->options.inspect) {
             rc_answer_want(m, &s->id, RC_NEED_INSPECT, now);
             continue;

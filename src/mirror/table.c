@@ -91,8 +91,19 @@ static rc_str pack(char **at, rc_str s)
     return copy;
 }
 
+/* The state that an earlier event told of, if a list has not shown it yet and this event tells of
+ * none itself. */
+static enum rc_action still_expected(const rc_entry *e, const rc_event *ev)
+{
+    const rc_expectation *x = e->expect;
+    if (!x || !ev || rc_merge_lags_in_state(ev->action))
+        return RC_ACTION_OTHER;
+    return rc_merge_lags_in_state(x->action) ? x->action : x->before;
+}
+
 void rc_table_expect(rc_mirror *m, rc_entry *e, const rc_event *ev)
 {
+    enum rc_action before = still_expected(e, ev);
     free(e->expect);
     e->expect = NULL;
     if (!ev)
@@ -106,6 +117,7 @@ void rc_table_expect(rc_mirror *m, rc_entry *e, const rc_event *ev)
     }
     char *at = (char *)(x + 1);
     x->action = ev->action;
+    x->before = before;
     x->name = pack(&at, ev->name);
     x->network = pack(&at, ev->network);
     x->network_type = pack(&at, ev->network_type);

@@ -27,10 +27,11 @@ class Lists(MirrorCase):
         sim.rename("new-0", "renamed")
         ids["late"] = sim.run("late", net="none")
         self.settled("the events alone")
+        before = daemon.status()["resyncs"]
         sim.release("list")
-        self.resyncs()
+        daemon.until_status(lambda s: s["resyncs"] > before, "the old list is done")
         self.settled("after the old list")
-        self.assertEqual(self.states(ids["up-0"]), ["missing"])
+        self.assertEqual(self.states(ids["up-0"]), ["exited", "missing"])
         self.assertEqual(self.states(ids["up-1"]), ["exited"])
         self.assertEqual(self.states(ids["up-2"]), ["paused"])
         self.assertEqual(self.states(ids["down-0"]), ["running"])
@@ -144,11 +145,12 @@ class Lists(MirrorCase):
     def test_slow_list(self):
         """Byte by byte, with events between."""
         sim, daemon = self.sim, self.launch(NEVER)
+        before = daemon.status()["resyncs"]
         sim.fault("list", dribble="37/1")
         daemon.rollcall("resync")
         sim.churn(100, containers=15, rate=500)
         sim.wait("churn_left", 0, at_most=True)
-        self.resyncs()
+        daemon.until_status(lambda s: s["resyncs"] > before, "the slow list is done")
         self.settled_by_audit()
         self.assertEqual(daemon.status()["resync_failures"], 0)
         self.assert_no_drift()
@@ -230,7 +232,6 @@ class Stream(MirrorCase):
             daemon.until_status(lambda s, n=n: s["events_bad"] + s["events_ignored"] > n, f"seen: {line}")
         bad = daemon.status()["events_bad"]
         self.assertGreaterEqual(bad, 3)
-        self.resyncs(0)
         sim.stream("oversize", 17 << 20)
         daemon.until_status(lambda s: s["events_oversize"] == 1 and s["resyncs"] > lists, "listed anew")
         sim.die("up-0", exit=1)
@@ -343,7 +344,6 @@ class Lost(MirrorCase):
         self.until_state(gone, "missing")
         daemon.until_status(lambda s: s["events"]["start"] and s["events"]["destroy"], "the events came")
         self.settled()
-        self.resyncs(0)
         self.assertEqual(daemon.rows()[gone]["missing_cause"], "destroyed")
         self.assert_no_drift()
         self.assert_quiet()

@@ -392,6 +392,58 @@ static void test_one_lost_event_counts_once(void **state)
     lose_one(NONE, RUN, RC_ADDED);
 }
 
+/* With the shortest interval, and on request, the next list begins in the very moment in which the
+ * inspect that is to confirm the loss is asked for. */
+static void test_a_list_in_between_forgets_no_loss(void **state)
+{
+    enum rc_state states[ROWS] = {RUN, RUN, NONE, NONE};
+    stage *s = live(states);
+
+    (void)state;
+    states[0] = EXIT;
+    pass(s, 30 * S);
+    answer_list(s, states);
+    answer_rereads(s, states);
+    rc_mirror_resync(s->m, s->now);
+    pass(s, 1 * S);
+    answer_list(s, states);
+    answer_rereads(s, states);
+    assert_int_equal(drift(s), 1);
+    stage_free(s);
+}
+
+/* What follows a death does not make us believe a list that is still behind the death. */
+static void test_a_disconnect_keeps_the_death_expected(void **state)
+{
+    enum rc_state states[ROWS] = {RUN, RUN, NONE, NONE};
+    stage *s = live(states);
+    rc_event ev = {.type = RC_EVENT_NETWORK,
+                   .action = RC_ACTION_DISCONNECT,
+                   .action_text = RC_STR("disconnect"),
+                   .container = rc_str_c(hex_of(0)),
+                   .name = RC_STR_EMPTY,
+                   .image = RC_STR_EMPTY,
+                   .network = RC_STR("id1"),
+                   .network_name = RC_STR("none"),
+                   .network_type = RC_STR("null")};
+
+    (void)state;
+    pass(s, 1 * S);
+    send_event(s, 0, RC_ACTION_DIE);
+    ev.time_ns = s->now.real_ns + 1;
+    rc_mirror_event(s->m, s->now, &ev);
+    pass(s, 100 * MS);
+    rc_mirror_resync(s->m, s->now);
+    collect(s);
+    answer_list(s, states); /* stale: it still runs */
+    assert_int_equal(s->rows[0].state, EXIT);
+    states[0] = EXIT;
+    answer_rereads(s, states);
+    assert_int_equal(s->rows[0].state, EXIT);
+    assert_false(s->rows[0].partial);
+    stage_free(s);
+}
+
 static void test_a_late_event_is_no_drift(void **state)
 {
     enum rc_state states[ROWS] = {RUN, RUN, NONE, NONE};
@@ -620,6 +672,8 @@ int main(void)
         cmocka_unit_test(test_a_quiet_mirror_puts_nothing),
         cmocka_unit_test(test_an_incomplete_list_sweeps_nothing),
         cmocka_unit_test(test_one_lost_event_counts_once),
+        cmocka_unit_test(test_a_list_in_between_forgets_no_loss),
+        cmocka_unit_test(test_a_disconnect_keeps_the_death_expected),
         cmocka_unit_test(test_a_late_event_is_no_drift),
         cmocka_unit_test(test_silent_changes_are_no_drift),
         cmocka_unit_test(test_disconnected_rows_stay),
