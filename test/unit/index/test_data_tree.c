@@ -221,7 +221,7 @@ static void free_a_used_page(struct bytes b)
     uint64_t used = (uint64_t)(page_of(b, find_key(b, "key-one")) - b.p) / 4096;
     const char *meta = load64(b.p + 4096 + 144) > load64(b.p + 144) ? b.p + 4096 : b.p;
     char *leaf = b.p + load64(meta + 80) * 4096;
-    char *node = leaf + (uint8_t)leaf[16] + 256 * (uint8_t)leaf[17];
+    char *node = leaf + (size_t)(uint8_t)leaf[16] + ((size_t)(uint8_t)leaf[17] << 8);
     char *numbers = node + 16;
     assert_true(load64(numbers) >= 1);
     memcpy(numbers + 8, &used, sizeof(used));
