@@ -595,16 +595,28 @@ static int64_t watched_until(rc_driver *d)
     return lost_before ? info.mirror.stale_since_ns : rc_clock_real() - ago;
 }
 
+/* A daemon that was killed left an index that says it is live. That is taken back before the rows
+ * are read, which takes a while where there are many. */
+static int say_connecting(rc_driver *d, int64_t stale_ns, rc_error *err)
+{
+    rc_mirror_status status = {.state = RC_MIRROR_CONNECTING, .stale_since_ns = stale_ns};
+    rc_index_set_mirror(d->ix, &status);
+    return rc_index_commit(d->ix, rc_clock_real(), err);
+}
+
 static int load(rc_driver *d, rc_error *err)
 {
     loading l = {d->m, watched_until(d)};
-    int code = rc_index_each(d->ix, load_row, &l, err);
+    int64_t stale_ns = l.watched_ns ? l.watched_ns : rc_clock_real();
+    int code = say_connecting(d, stale_ns, err);
+    if (!code)
+        code = rc_index_each(d->ix, load_row, &l, err);
     if (code == RC_CORRUPT || code == RC_VERSION) {
         rebuild(d, err ? err->msg : "a row cannot be read");
         code = RC_OK;
     }
     if (!code)
-        rc_mirror_start(d->m, now(), l.watched_ns);
+        rc_mirror_start(d->m, now(), stale_ns);
     return code;
 }
 

@@ -84,6 +84,7 @@ _Static_assert(sizeof(rc_live_info) == 1616 - INFO_AT, "end of the fields");
 struct rc_live {
     struct page *page;
     int fd;
+    int64_t beat_before;
     int lock_fd; /* the writer's, -1 for a reader; never mapped: a mapping keeps its file open, and
                     so the lock, for as long as anybody looks at a dead process's memory */
     bool writer;
