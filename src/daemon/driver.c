@@ -528,22 +528,34 @@ static int load_row(void *arg, const rc_row *row)
 /* Real time up to which the last daemon gave signs of life; 0: not known (another boot). */
 static int64_t last_alive(rc_driver *d)
 {
-    rc_live_info info;
-    (void)rc_live_read(rc_index_live(d->ix), &info, NULL);
-    int64_t ago = rc_clock_mono() - info.mirror_beat_ns;
-    return info.mirror_beat_ns > 0 && ago >= 0 ? rc_clock_real() - ago : 0;
+    int64_t beat = rc_live_beat_before(rc_index_live(d->ix));
+    int64_t ago = rc_clock_mono() - beat;
+    /* An index made anew has nobody's rows. */
+    return beat > 0 && ago >= 0 && rc_index_rev(d->ix) > 0 ? rc_clock_real() - ago : 0;
+}
+
+/* A daemon that was killed left an index that says it is live. That is taken back before the rows
+ * are read, which takes a while where there are many. */
+static int say_connecting(rc_driver *d, int64_t stale_ns, rc_error *err)
+{
+    rc_mirror_status status = {.state = RC_MIRROR_CONNECTING, .stale_since_ns = stale_ns};
+    rc_index_set_mirror(d->ix, &status);
+    return rc_index_commit(d->ix, rc_clock_real(), err);
 }
 
 static int load(rc_driver *d, rc_error *err)
 {
     loading l = {d->m, last_alive(d)};
-    int code = rc_index_each(d->ix, load_row, &l, err);
+    int64_t stale_ns = l.alive_ns ? l.alive_ns : rc_clock_real();
+    int code = say_connecting(d, stale_ns, err);
+    if (!code)
+        code = rc_index_each(d->ix, load_row, &l, err);
     if (code == RC_CORRUPT || code == RC_VERSION) {
         rebuild(d, err ? err->msg : "a row cannot be read");
         code = RC_OK;
     }
     if (!code)
-        rc_mirror_start(d->m, now(), l.alive_ns);
+        rc_mirror_start(d->m, now(), stale_ns);
     return code;
 }
 

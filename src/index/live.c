@@ -84,6 +84,7 @@ _Static_assert(sizeof(rc_live_info) == 1616 - INFO_AT, "end of the fields");
 struct rc_live {
     struct page *page;
     int fd;
+    int64_t beat_before;
     int lock_fd; /* the writer's, -1 for a reader; never mapped: a mapping keeps its file open, and
                     so the lock, for as long as anybody looks at a dead process's memory */
     bool writer;
@@ -182,7 +183,9 @@ static int set_access(const rc_live *live, mode_t mode, gid_t gid, rc_error *err
 
 static void set_start(rc_live_info *info, void *arg)
 {
-    (void)arg;
+    int64_t *beat_before = arg;
+    if (beat_before)
+        *beat_before = info->mirror_beat_ns;
     memset(info, 0, sizeof(*info));
     info->pid = (uint32_t)getpid();
     info->started_ns = rc_clock_real();
@@ -205,10 +208,15 @@ static void start_page(rc_live *live)
         atomic_store(&p->sequence, sequence + 1);
     for (size_t i = 0; i < RC_STAT_ROOM; i++)
         atomic_store(&p->stats.at[i], 0);
-    rc_live_update(live, set_start, NULL);
+    rc_live_update(live, set_start, atomic_load(&p->magic) == MAGIC ? &live->beat_before : NULL);
     p->size = RC_LIVE_SIZE;
     atomic_store(&p->version, RC_LIVE_VERSION);
     atomic_store(&p->magic, MAGIC);
+}
+
+int64_t rc_live_beat_before(const rc_live *live)
+{
+    return live->beat_before;
 }
 
 int rc_live_create(const char *dir, mode_t mode, gid_t gid, rc_live **out, rc_error *err)

@@ -55,6 +55,10 @@ typedef struct rc_live rc_live;
  * RC_NOMEM. mode and gid ((gid_t)-1: leave) are the file's. */
 int rc_live_create(const char *dir, mode_t mode, gid_t gid, rc_live **out, rc_error *err);
 
+/* Writer: the last sign of life (CLOCK_MONOTONIC, of this boot or another) that the writer before
+ * this one left in the page; 0: none. */
+int64_t rc_live_beat_before(const rc_live *live);
+
 /* A reader's side: RC_NOTFOUND where there is none (yet), RC_VERSION, RC_CORRUPT, RC_PERM, RC_IO.
  */
 int rc_live_open(const char *dir, rc_live **out, rc_error *err);

@@ -293,7 +293,8 @@ static bool is_late(int64_t beat_ns, int64_t now_ns)
 static enum rc_writer_state writer_state(const rc_reader *r, const rc_live_info *info)
 {
     int64_t now = rc_clock_mono();
-    if (!rc_live_writer_holds(r->live))
+    /* One that has not opened the index yet answers for nothing that stands in it. */
+    if (!rc_live_writer_holds(r->live) || info->epoch == 0)
         return RC_WRITER_GONE;
     return is_late(info->mirror_beat_ns, now) || is_late(info->serve_beat_ns, now) ? RC_WRITER_HUNG
                                                                                    : RC_WRITER_LIVE;

@@ -3,6 +3,7 @@
 with rollcalld itself: killed at any moment."""
 import random
 import unittest
+from datetime import datetime, timezone
 
 from mirror_case import NEVER, OFTEN, MirrorCase
 
@@ -202,6 +203,23 @@ class Clocks(MirrorCase):
 class Killed(MirrorCase):
     """kill -9 of rollcalld, again and again, in the middle of everything."""
 
+    def test_says_that_it_is_not_live(self):
+        """The one that comes after does not say live before it has listed, and knows since when nobody watched."""
+        sim = self.simulate()
+        self.populate()
+        daemon = self.launch(NEVER, watch=False)
+        sim.mode("refuse")
+        daemon.kill()
+        killed = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")
+        daemon.start(live=False)
+        status = daemon.until_status(lambda s: s["writer"] == "live" and s["last_error"], "it tries to connect")
+        self.assertEqual((status["mirror"], status["synced"], status["resyncs"]), ("connecting", False, 0))
+        self.assertLess(status["stale_since"], killed)
+        self.assertEqual(status["containers"]["running"], 5)
+        sim.mode("serve")
+        daemon.until_status(lambda s: s["synced"] and s["resyncs"] >= 1, "live")
+        self.settled()
+
     def test_twenty_times(self):
         sim = self.simulate()
         dice = random.Random(sim.seed)
@@ -218,9 +236,9 @@ class Killed(MirrorCase):
                 kind = dice.choice(["ping", "events", "list", "inspect", "inspect"])
                 sim.wait(kind, seen["requests"][kind] + (dice.randrange(1, 40) if kind == "inspect" else 1))
             daemon.kill()
-            daemon.start(live=n % 2 == 0)
+            daemon.start(live=False)
             if n % 2 == 0:
-                status = daemon.status()
+                status = daemon.until_status(lambda s: s["synced"] and s["resyncs"] >= 1, "live again")
                 self.assertEqual(status["epoch"], epoch)
                 self.assertGreaterEqual(status["rev"], rev)
                 rev = status["rev"]

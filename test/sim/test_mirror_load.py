@@ -51,7 +51,8 @@ class Load(MirrorCase):
         print(f"{HUGE} containers listed in {status['last_resync']['duration_seconds']:.2f} s; "
               f"rollcalld's own memory: {before} KiB before, {self.private_kib()} KiB after")
         daemon.kill()
-        daemon.start()
+        daemon.start(live=False)
+        daemon.until_status(lambda s: s["writer"] == "live" and s["synced"] and s["resyncs"] >= 1, "live again")
         self.assertEqual(daemon.status()["epoch"], status["epoch"])
         self.assertEqual(daemon.status()["containers"]["missing"], 0)
 
