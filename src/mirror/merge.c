@@ -295,7 +295,8 @@ bool rc_merge_contradicts(const rc_expectation *e, const rc_observation *obs)
     case RC_ACTION_CONNECT:
     case RC_ACTION_DISCONNECT:
         /* A stopped container has no addresses, and some engines list no networks at all. */
-        return is_up(state) && (obs->fields & RC_FIELD_NETWORKS) && contradicts_network(e, &obs->row);
+        return is_up(state) && (obs->fields & RC_FIELD_NETWORKS) &&
+               contradicts_network(e, &obs->row);
     default:
         return false;
     }

@@ -66,11 +66,11 @@ void rc_merge_observation(rc_row *row, const rc_observation *obs);
  * a state, since a death is followed at once by the networks' disconnects. */
 typedef struct rc_expectation {
     enum rc_action
-        action;     /* PAUSE, UNPAUSE, DIE, STOP, RENAME, CONNECT or DISCONNECT; else nothing */
+        action; /* PAUSE, UNPAUSE, DIE, STOP, RENAME, CONNECT or DISCONNECT; else nothing */
     enum rc_action before; /* PAUSE, UNPAUSE, DIE or STOP: an earlier one; else nothing */
-    rc_str name;    /* RENAME: the new name */
-    rc_str network; /* CONNECT, DISCONNECT: the network's ID */
-    rc_str network_type; /* its driver: null and host networks give no address */
+    rc_str name;           /* RENAME: the new name */
+    rc_str network;        /* CONNECT, DISCONNECT: the network's ID */
+    rc_str network_type;   /* its driver: null and host networks give no address */
 } rc_expectation;
 
 /* Is the action of those that lists show late, and does it prove a state? */
