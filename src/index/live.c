@@ -84,7 +84,6 @@ _Static_assert(sizeof(rc_live_info) == 1616 - INFO_AT, "end of the fields");
 struct rc_live {
     struct page *page;
     int fd;
-    int64_t beat_before;
     int lock_fd; /* the writer's, -1 for a reader; never mapped: a mapping keeps its file open, and
                     so the lock, for as long as anybody looks at a dead process's memory */
     bool writer;
@@ -216,6 +215,11 @@ static void start_page(rc_live *live)
     p->size = RC_LIVE_SIZE;
     atomic_store(&p->version, RC_LIVE_VERSION);
     atomic_store(&p->magic, MAGIC);
+}
+
+int64_t rc_live_beat_before(const rc_live *live)
+{
+    return live->beat_before;
 }
 
 int rc_live_create(const char *dir, mode_t mode, gid_t gid, rc_live **out, rc_error *err)
