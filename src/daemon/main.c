@@ -87,6 +87,18 @@ static void on_command(evutil_socket_t fd, short what, void *arg)
         rc_driver_resync(d->driver);
 }
 
+/* SIG_BLOCK: what comes waits, for nobody is there yet to make sense of it; SIG_UNBLOCK. */
+static void hold_signals(int how)
+{
+    sigset_t ours;
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGTERM);
+    sigaddset(&ours, SIGINT);
+    sigaddset(&ours, SIGUSR1);
+    sigaddset(&ours, SIGHUP);
+    sigprocmask(how, &ours, NULL);
+}
+
 static int watch(daemon_state *d, rc_error *err)
 {
     d->events[0] = evsignal_new(d->base, SIGTERM, on_end, d);
@@ -95,9 +107,14 @@ static int watch(daemon_state *d, rc_error *err)
     d->events[3] = evsignal_new(d->base, SIGHUP, on_reload, d);
     d->events[4] =
         event_new(d->base, rc_commands_fd(d->commands), EV_READ | EV_PERSIST, on_command, d);
-    for (size_t i = 0; i < RC_ARRAY_LEN(d->events); i++)
-        if (!d->events[i] || event_add(d->events[i], NULL))
+    for (size_t i = 0; i < RC_ARRAY_LEN(d->events); i++) {
+        if (!d->events[i])
             return rc_fail(err, RC_NOMEM, "cannot watch for signals and commands");
+        /* As urgent as the stream: a flood of events must not hold up the end. */
+        if (event_priority_set(d->events[i], 0) || event_add(d->events[i], NULL))
+            return rc_fail(err, RC_NOMEM, "cannot watch for signals and commands");
+    }
+    hold_signals(SIG_UNBLOCK);
     return RC_OK;
 }
 
@@ -138,13 +155,15 @@ static int start(daemon_state *d, rc_error *err)
 {
     int code = make_base(d, err);
     if (!code)
-        code = open_index(d, err);
-    if (!code)
         code = rc_commands_new(&d->commands, err);
-    if (!code)
-        code = rc_driver_new(d->base, d->config, d->endpoint, d->ix, d->log, &d->driver, err);
+    /* First of all: a large index takes a while to open, and a signal that comes meanwhile waits
+     * for the loop instead of killing. */
     if (!code)
         code = watch(d, err);
+    if (!code)
+        code = open_index(d, err);
+    if (!code)
+        code = rc_driver_new(d->base, d->config, d->endpoint, d->ix, d->log, &d->driver, err);
     if (!code)
         code = rc_serve_loop_start(d->config, rc_index_live(d->ix), d->commands, d->log, &d->serve,
                                    err);
@@ -191,6 +210,7 @@ int main(int argc, char **argv)
     rc_error err = RC_ERROR_INIT;
     enum rc_config_wish wish = RC_CONFIG_RUN;
 
+    hold_signals(SIG_BLOCK);
     signal(SIGPIPE, SIG_IGN);
     umask(027);
     if (rc_config_load(argc, argv, environ, &d.config, &wish, &err))
