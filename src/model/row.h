@@ -132,8 +132,9 @@ void rc_row_init(rc_row *row);
 
 /* Puts the row into its one normal form, new arrays from the arena: labels, ports, networks and
  * mounts sorted, exact duplicates of ports dropped, of equal label keys the last kept; ports and
- * the networks' addresses emptied unless the state holds them; pid 0 unless running or paused; exit code dropped unless
- * exited, restarting, dead, removing or missing. False when the arena is exhausted (row untouched).
+ * the networks' addresses emptied unless the state holds them; pid 0 unless running or paused; exit
+ * code dropped unless exited, restarting, dead, removing or missing. False when the arena is
+ * exhausted (row untouched).
  */
 bool rc_row_normalise(rc_row *row, rc_arena *arena);
 
