@@ -87,6 +87,18 @@ static void on_command(evutil_socket_t fd, short what, void *arg)
         rc_driver_resync(d->driver);
 }
 
+/* SIG_BLOCK: what comes waits, for nobody is there yet to make sense of it; SIG_UNBLOCK. */
+static void hold_signals(int how)
+{
+    sigset_t ours;
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGTERM);
+    sigaddset(&ours, SIGINT);
+    sigaddset(&ours, SIGUSR1);
+    sigaddset(&ours, SIGHUP);
+    sigprocmask(how, &ours, NULL);
+}
+
 static int watch(daemon_state *d, rc_error *err)
 {
     d->events[0] = evsignal_new(d->base, SIGTERM, on_end, d);
@@ -102,6 +114,7 @@ static int watch(daemon_state *d, rc_error *err)
         if (event_priority_set(d->events[i], 0) || event_add(d->events[i], NULL))
             return rc_fail(err, RC_NOMEM, "cannot watch for signals and commands");
     }
+    hold_signals(SIG_UNBLOCK);
     return RC_OK;
 }
 
@@ -202,6 +215,7 @@ int main(int argc, char **argv)
     rc_error err = RC_ERROR_INIT;
     enum rc_config_wish wish = RC_CONFIG_RUN;
 
+    hold_signals(SIG_BLOCK);
     signal(SIGPIPE, SIG_IGN);
     umask(027);
     if (rc_config_load(argc, argv, environ, &d.config, &wish, &err))

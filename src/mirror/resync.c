@@ -230,7 +230,10 @@ void rc_resync_complete(rc_mirror *m, rc_moment now, const rc_flight *f)
     m->report.resync_mono_ns = now.mono_ns;
     m->report.resync_took_ns = now.mono_ns - f->sent_mono_ns;
     rc_stat_add(m->stats, RC_STAT_RESYNCS, 1);
-    rc_backoff_reset(&m->backoff);
+    /* The second list, a second later: a connection that is cut at once, again and again, is not to
+     * cost a full list every 100 ms. */
+    if (m->lists > 1)
+        rc_backoff_reset(&m->backoff);
     rc_backoff_reset(&m->list_backoff);
     int64_t pause = m->lists == 1 ? RC_NS_PER_SEC : m->options.resync_interval_ns;
     int64_t due = (m->lists == 1 ? now.mono_ns : f->sent_mono_ns) + pause;

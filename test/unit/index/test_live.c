@@ -94,26 +94,6 @@ static void test_fields_and_counters(void **state)
     rc_live_close(reader);
 }
 
-static void beat_at(rc_live_info *info, void *arg)
-{
-    info->mirror_beat_ns = *(int64_t *)arg;
-}
-
-/* How long nobody watched is counted from there. */
-static void test_the_last_writers_beat_outlives_it(void **state)
-{
-    struct room *r = *state;
-    int64_t beat = 1234567;
-    rc_live *writer = create(r);
-    assert_int_equal(rc_live_beat_before(writer), 0);
-    rc_live_update(writer, beat_at, &beat);
-    rc_live_close(writer);
-    writer = create(r);
-    assert_int_equal(rc_live_beat_before(writer), beat);
-    assert_int_equal(read_page(writer).mirror_beat_ns, 0);
-    rc_live_close(writer);
-}
-
 static void test_lock_tells_whether_the_writer_lives(void **state)
 {
     struct room *r = *state;
@@ -346,7 +326,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_fields_and_counters),
-        TEST(test_the_last_writers_beat_outlives_it),
         TEST(test_lock_tells_whether_the_writer_lives),
         TEST(test_writer_that_died_in_mid_update),
         TEST(test_the_beat_of_the_writer_before),

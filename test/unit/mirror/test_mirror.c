@@ -612,6 +612,33 @@ static void test_clean_end(void **state)
     stage_free(s);
 }
 
+/* Each connection gets as far as its first list. */
+static void test_connections_cut_again_and_again_back_off(void **state)
+{
+    enum rc_state states[ROWS] = {RUN, NONE, NONE, NONE};
+    stage *s = live(states);
+
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        rc_mirror_lost(s->m, s->now, RC_RECONNECT_CUT);
+        collect(s);
+        pass(s, 5 * S);
+        connect(s);
+        answer_list(s, states);
+        assert_true(s->status.synced);
+    }
+    rc_mirror_lost(s->m, s->now, RC_RECONNECT_CUT);
+    assert_true(rc_mirror_deadline(s->m, s->now.mono_ns) - s->now.mono_ns > 2 * S);
+    pass(s, 5 * S);
+    connect(s);
+    answer_list(s, states);
+    pass(s, 1 * S);
+    answer_list(s, states);
+    rc_mirror_lost(s->m, s->now, RC_RECONNECT_CUT);
+    assert_true(rc_mirror_deadline(s->m, s->now.mono_ns) - s->now.mono_ns <= 100 * MS);
+    stage_free(s);
+}
+
 /* Missing rows that never end are kept, but not without bound: the oldest goes. */
 static void test_missing_for_ever_is_bounded(void **state)
 {
@@ -682,6 +709,7 @@ int main(void)
         cmocka_unit_test(test_hanging_engine),
         cmocka_unit_test(test_bad_line_lists_anew),
         cmocka_unit_test(test_clean_end),
+        cmocka_unit_test(test_connections_cut_again_and_again_back_off),
         cmocka_unit_test(test_missing_for_ever_is_bounded),
         cmocka_unit_test(test_a_network_too_many),
     };
