@@ -217,11 +217,6 @@ static void start_page(rc_live *live)
     atomic_store(&p->magic, MAGIC);
 }
 
-int64_t rc_live_beat_before(const rc_live *live)
-{
-    return live->beat_before;
-}
-
 int rc_live_create(const char *dir, mode_t mode, gid_t gid, rc_live **out, rc_error *err)
 {
     RC_AUTO_FREE char *file = rc_path_join(dir, RC_LIVE_FILE_NAME);
