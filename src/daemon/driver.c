@@ -601,7 +601,9 @@ static int say_connecting(rc_driver *d, int64_t stale_ns, rc_error *err)
 {
     rc_mirror_status status = {.state = RC_MIRROR_CONNECTING, .stale_since_ns = stale_ns};
     rc_index_set_mirror(d->ix, &status);
-    return rc_index_commit(d->ix, rc_clock_real(), err);
+    int code = rc_index_commit(d->ix, rc_clock_real(), err);
+    /* On a full disk it is tried again like any other commit: the daemon starts all the same. */
+    return code == RC_CORRUPT ? code : RC_OK;
 }
 
 static int load(rc_driver *d, rc_error *err)
