@@ -227,8 +227,11 @@ class Killed(MirrorCase):
         daemon = self.launch(OFTEN, watch=False)
         sim.churn(0, containers=60, rate=1000)
         epoch, rev = daemon.status()["epoch"], 0
+        daemon.kill()
         for n in range(20):
+            # From before the start: by the time that it can be asked, it may have connected.
             seen = sim.stats()
+            daemon.start(live=False)
             if n % 2:
                 sim.wait("events_published", seen["events_published"] + dice.randrange(1, 400))
             else:
@@ -242,6 +245,8 @@ class Killed(MirrorCase):
                 self.assertEqual(status["epoch"], epoch)
                 self.assertGreaterEqual(status["rev"], rev)
                 rev = status["rev"]
+            daemon.kill()
+        daemon.start(live=False)
         sim.load_stop()
         daemon.until_status(lambda s: s["synced"] and s["resyncs"] >= 2, "live")
         self.settled()
