@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/idmap.h"
+#include "index/bytes.h"
 #include "index/record.h"
 
 enum entry_offset {
@@ -15,32 +16,6 @@ enum entry_offset {
     ENTRY_HEADER = RC_CHANGE_HEADER
 };
 enum step_offset { AT_OP = 0, AT_CAUSE, AT_PREV, AT_ACTION = 4, AT_BODY = 8, STEP_HEADER = 16 };
-
-static uint32_t load32(const char *p)
-{
-    uint32_t v;
-    memcpy(&v, p, sizeof(v));
-    return le32toh(v);
-}
-
-static uint64_t load64(const char *p)
-{
-    uint64_t v;
-    memcpy(&v, p, sizeof(v));
-    return le64toh(v);
-}
-
-static void store32(char *p, uint32_t v)
-{
-    v = htole32(v);
-    memcpy(p, &v, sizeof(v));
-}
-
-static void store64(char *p, uint64_t v)
-{
-    v = htole64(v);
-    memcpy(p, &v, sizeof(v));
-}
 
 /* A text with its terminator, up to the next multiple of 8. */
 static uint64_t room_for(uint64_t len)

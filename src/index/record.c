@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/idmap.h"
+#include "index/bytes.h"
 
 enum header_offset {
     AT_VERSION = 0,
@@ -102,47 +103,6 @@ static const struct array arrays[ARRAY_KINDS] = {
 _Static_assert(AT_STRINGS + RC_ARRAY_LEN(row_strings) * REF_SIZE == AT_RESERVED, "strings fit");
 _Static_assert(AT_ARRAYS + ARRAY_KINDS * REF_SIZE == AT_STRINGS, "arrays fit");
 _Static_assert(AT_RESERVED + 4 == RC_RECORD_HEADER, "the header's size");
-
-/* Numbers, at any alignment. */
-
-static uint16_t load16(const char *p)
-{
-    uint16_t v;
-    memcpy(&v, p, sizeof(v));
-    return le16toh(v);
-}
-
-static uint32_t load32(const char *p)
-{
-    uint32_t v;
-    memcpy(&v, p, sizeof(v));
-    return le32toh(v);
-}
-
-static uint64_t load64(const char *p)
-{
-    uint64_t v;
-    memcpy(&v, p, sizeof(v));
-    return le64toh(v);
-}
-
-static void store16(char *p, uint16_t v)
-{
-    v = htole16(v);
-    memcpy(p, &v, sizeof(v));
-}
-
-static void store32(char *p, uint32_t v)
-{
-    v = htole32(v);
-    memcpy(p, &v, sizeof(v));
-}
-
-static void store64(char *p, uint64_t v)
-{
-    v = htole64(v);
-    memcpy(p, &v, sizeof(v));
-}
 
 static rc_str str_at(const void *base, size_t at)
 {
